@@ -1,0 +1,111 @@
+#include "base/diagnostics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace tenon {
+namespace {
+
+std::string_view name_of(Severity severity) {
+  switch (severity) {
+    case Severity::kError:
+      return "error";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kNote:
+      return "note";
+  }
+  return "";
+}
+
+std::string_view colour_of(Severity severity) {
+  switch (severity) {
+    case Severity::kError:
+      return "\033[1;31m";
+    case Severity::kWarning:
+      return "\033[1;33m";
+    case Severity::kNote:
+      return "\033[1;36m";
+  }
+  return "";
+}
+
+// A caret under the column. Tabs are kept so that the caret lines up on any terminal; a line that is too long
+// to read is shown around the column only.
+std::string caret_lines(const Place& place) {
+  constexpr std::size_t kWidth = 110;
+  std::string text = place.source_line;
+  std::size_t column = static_cast<std::size_t>(std::max(place.column, 1)) - 1;
+  if (text.size() > kWidth) {
+    const std::size_t from = column > kWidth / 2 ? column - kWidth / 2 : 0;
+    text = text.substr(std::min(from, text.size()), kWidth);
+    column -= std::min(from, column);
+  }
+  std::string pad;
+  for (std::size_t i = 0; i < std::min(column, text.size()); ++i) pad += text[i] == '\t' ? '\t' : ' ';
+  return fmt::format("  {}\n  {}^\n", text, pad);
+}
+
+}  // namespace
+
+std::string to_string(const Place& place) {
+  std::string out = place.file;
+  if (place.line > 0) out += fmt::format(":{}", place.line);
+  if (place.line > 0 && place.column > 0) out += fmt::format(":{}", place.column);
+  if (place.offset) out += fmt::format(" (byte {})", *place.offset);
+  if (!place.inside.empty()) out += out.empty() ? place.inside : ": " + place.inside;
+  return out;
+}
+
+std::string render(const Diagnostic& d, bool colour) {
+  const std::string where = to_string(d.place);
+  std::string out = where.empty() ? "" : where + ": ";
+  out += colour ? fmt::format("{}{}:\033[0m ", colour_of(d.severity), name_of(d.severity))
+                : fmt::format("{}: ", name_of(d.severity));
+  out += d.message;
+  if (!d.id.empty()) out += fmt::format(" [{}]", d.id);
+  out += '\n';
+  if (d.place.line > 0 && !d.place.source_line.empty()) out += caret_lines(d.place);
+  if (!d.hint.empty()) out += fmt::format("  {}\n", d.hint);
+  return out;
+}
+
+void Diagnostics::error(Place place, std::string message, std::string hint) {
+  add({Severity::kError, "", std::move(place), std::move(message), std::move(hint)});
+}
+
+void Diagnostics::warning(Place place, std::string message, std::string hint) {
+  add({Severity::kWarning, "", std::move(place), std::move(message), std::move(hint)});
+}
+
+void Diagnostics::note(Place place, std::string message, std::string hint) {
+  add({Severity::kNote, "", std::move(place), std::move(message), std::move(hint)});
+}
+
+bool Diagnostics::has_errors() const {
+  return std::any_of(all_.begin(), all_.end(), [](const auto& d) { return d.severity == Severity::kError; });
+}
+
+void Diagnostics::throw_if_errors() const {
+  if (has_errors()) throw UserError(all_);
+}
+
+UserError::UserError(std::vector<Diagnostic> diagnostics) : diagnostics_(std::move(diagnostics)) {
+  for (const auto& d : diagnostics_) what_ += render(d, false);
+}
+
+UserError::UserError(Place place, std::string message, std::string hint)
+    : UserError(std::vector<Diagnostic>{
+          {Severity::kError, "", std::move(place), std::move(message), std::move(hint)}}) {}
+
+SystemError::SystemError(std::string_view action, std::string_view path, int error_number,
+                         std::string_view hint)
+    : error_number_(error_number),
+      path_(path),
+      what_(fmt::format("cannot {} {}: {}", action, path, std::strerror(error_number))) {
+  if (!hint.empty()) what_ += fmt::format("\n  {}", hint);
+}
+
+}  // namespace tenon

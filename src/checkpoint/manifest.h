@@ -1,0 +1,70 @@
+// tenon-manifest.json: what a conversion did, so that it can be undone, resumed and verified later.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/dtype.h"
+
+namespace tenon {
+
+inline constexpr const char* kManifestName = "tenon-manifest.json";
+
+/// Which side of a rule list a checkpoint is on: as its publisher ships it, or as the optimised model wants
+/// it.
+enum class Layout { kOriginal, kFused };
+std::string_view name_of(Layout layout);
+
+/// A rule file or fusion family that took part, by name and by a hash of what it says.
+struct RuleRecord {
+  std::string name;
+  std::string hash;     // "xxh3-128:..." of the file's bytes
+  bool family = false;  // given by --fuse
+};
+
+/// One edit of config.json; `before` is absent where the key did not exist, `after` where it was removed.
+struct ConfigEdit {
+  std::string path;  // dotted: "fusion_config.patch_embeddings"
+  std::optional<nlohmann::ordered_json> before;
+  std::optional<nlohmann::ordered_json> after;
+};
+
+/// A tensor as it was read or written, with its hash ("xxh3-128:<32 hex>" or "sha256:<64 hex>", "" with
+/// --hash none).
+struct TensorRecord {
+  std::string key;
+  DType dtype = DType::kF32;
+  Shape shape;
+  std::string hash;
+};
+
+struct Manifest {
+  std::string tenon_version;
+  Layout layout = Layout::kFused;  // what the folder holds
+  std::vector<RuleRecord> rules;
+  std::vector<std::string>
+      used_transforms;  // Transform::id() of those that matched something on the way here
+  std::map<std::string, std::vector<std::int64_t>>
+      part_sizes;                          // fused key -> extents of its parts along the joined dimension
+  std::map<std::string, bool> transposed;  // fused key -> whether a Transpose(check_dims) swapped it
+  std::vector<ConfigEdit> config_edits;
+  std::optional<std::string> config_before;  // the source's config.json verbatim, where it was edited
+  std::string plan_hash;
+  std::string max_shard_size;                // as given
+  std::vector<TensorRecord> source;          // natural order
+  std::vector<TensorRecord> output;          // natural order
+  std::map<std::string, std::string> files;  // shard or side file -> hash, where asked for
+};
+
+/// Pretty-printed, one tensor per line, ending in a newline.
+std::string to_json_text(const Manifest& manifest);
+
+/// Throws UserError (file, JSON place) where the text is no manifest of a version that this tenon reads.
+Manifest parse_manifest(std::string_view text, const std::string& file);
+
+}  // namespace tenon

@@ -1,0 +1,33 @@
+// `${...}`: integers and truth values read from the checkpoint's config, with arithmetic.
+//
+//   ${config.vision_config.patch_size}              a value of config.json
+//   ${config.head_dim or config.hidden_size / 8}    the first that is present
+//   ${2 * config.sizes[0] + len(config.blocks)}     + - * / // % and parentheses; a division must come out
+//   even
+//   ${config.tie == true and config.n > 4}          comparisons, not / and / or, for conditions
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "base/diagnostics.h"
+
+namespace tenon {
+
+/// Is the text written as `${...}`?
+bool is_expression(std::string_view text);
+
+/// Checks the syntax without a config. Returns what is wrong, or nothing.
+std::optional<std::string> expression_error(std::string_view text);
+
+/// Evaluates to JSON (number, string, boolean, list). Throws UserError at `place`: absent value (naming it
+/// and the keys beside it), a division with a remainder, overflow, a type that does not fit.
+nlohmann::ordered_json evaluate(std::string_view text, const nlohmann::ordered_json& config,
+                                const Place& place);
+
+/// The same, for an integer.
+std::int64_t evaluate_integer(std::string_view text, const nlohmann::ordered_json& config,
+                              const Place& place);
+
+}  // namespace tenon

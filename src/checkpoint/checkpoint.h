@@ -11,20 +11,10 @@
 #include <vector>
 
 #include "base/diagnostics.h"
-#include "checkpoint/dtype.h"
 #include "checkpoint/manifest.h"
+#include "checkpoint/tensor.h"
 
 namespace tenon {
-
-/// One tensor of a checkpoint.
-struct Tensor {
-  std::string key;
-  DType dtype = DType::kF32;
-  Shape shape;
-  std::uint32_t shard = 0;   // index into Checkpoint::shards
-  std::uint64_t offset = 0;  // of its first byte, from the start of the shard file
-  std::uint64_t bytes = 0;
-};
 
 struct ShardFile {
   std::filesystem::path path;
@@ -41,10 +31,10 @@ struct Checkpoint {
   std::vector<Tensor> tensors;  // in natural order of their keys (checkpoint/natural_order.h)
   nlohmann::ordered_json config = nlohmann::ordered_json::object();  // config.json, {} where there is none
   bool has_config = false;
-  std::vector<std::filesystem::path>
-      side_files;                    // relative to `directory`: all else but the index and the manifest
-  std::optional<Manifest> manifest;  // of an earlier conversion by tenon
-  std::vector<Diagnostic> warnings;  // oddities that do not stop a conversion
+  std::string config_text;                        // config.json verbatim
+  std::vector<std::filesystem::path> side_files;  // relative to `directory`, sorted: what a conversion copies
+  std::optional<Manifest> manifest;               // of an earlier conversion by tenon
+  std::vector<Diagnostic> warnings;               // oddities that do not stop a conversion
 
   std::uint64_t total_bytes() const;
   const Tensor* find(std::string_view key) const;

@@ -1,0 +1,63 @@
+// Files as the system sees them: read within limits, written completely, with errors that name the path.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace tenon {
+
+/// An open file descriptor that closes itself.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+  ~FileDescriptor();
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// Opens a regular file for reading. Throws UserError where the path is no regular file, SystemError where it
+/// cannot be opened.
+FileDescriptor open_for_reading(const std::filesystem::path& path);
+
+/// Reads exactly `bytes.size()` bytes at `offset`. Throws SystemError, also where the file ends before.
+void read_at(const FileDescriptor& file, const std::filesystem::path& path, std::uint64_t offset,
+             std::span<char> bytes);
+
+/// The whole of a text file. Throws UserError where it is longer than `limit` bytes or no regular file,
+/// SystemError where it cannot be read.
+std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit);
+
+/// A file of the output. Its mode follows the umask.
+class OutputFile {
+ public:
+  /// Creates or empties `path` and reserves `size` bytes on the disk; where the file system cannot do that
+  /// (`preallocated()` is false) only the length is set. Throws SystemError.
+  OutputFile(std::filesystem::path path, std::uint64_t size);
+
+  /// Writes all of `bytes` at `offset`; from any number of threads at once.
+  void write(std::uint64_t offset, std::span<const std::byte> bytes) const;
+
+  /// Waits until the bytes are on the disk.
+  void sync() const;
+
+  bool preallocated() const { return preallocated_; }
+  int descriptor() const { return file_.get(); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  FileDescriptor file_;
+  bool preallocated_ = false;
+};
+
+/// Makes the entries of a folder durable. File systems that cannot sync a folder are left alone.
+void sync_folder(const std::filesystem::path& folder);
+
+}  // namespace tenon

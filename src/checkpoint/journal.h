@@ -1,0 +1,48 @@
+// What a conversion in progress has finished, kept in its work folder so that a later run can go on. One JSON
+// document per line: first what is being done, then one line per finished shard; a line that a kill cut short
+// is ignored.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tenon {
+
+/// What is being done. Two runs that agree in all of it write the same bytes.
+struct JournalHead {
+  std::string tenon_version;
+  std::string plan_hash;
+  std::map<std::string, std::string> options;  // those that change the output: "hash" -> "xxh3", ...
+  std::map<std::string, std::string> source;   // file -> its size and modification time, as text
+  bool operator==(const JournalHead&) const = default;
+};
+
+/// A shard whose bytes are complete and, unless --no-sync, on the disk.
+struct FinishedShard {
+  std::string name;
+  std::map<std::string, std::string> outputs;  // key -> hash, of the tensors in it
+  std::map<std::string, std::string> sources;  // key -> hash, of source tensors that were read for it
+};
+
+struct Journal {
+  JournalHead head;
+  std::vector<FinishedShard> finished;
+};
+
+/// Nothing where there is no journal or none that this tenon can read.
+std::optional<Journal> read_journal(const std::filesystem::path& path);
+
+/// What differs between two runs, in words: "the plan (rules or options changed)".
+std::vector<std::string> differences(const JournalHead& before, const JournalHead& now);
+
+/// Starts a journal (replacing one that was there). Throws SystemError.
+void start_journal(const std::filesystem::path& path, const JournalHead& head, bool sync);
+
+/// Adds a finished shard. Throws SystemError.
+void add_to_journal(const std::filesystem::path& path, const FinishedShard& shard, bool sync);
+
+}  // namespace tenon

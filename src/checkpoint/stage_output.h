@@ -1,0 +1,79 @@
+// The destination of a conversion while it is being written. Work happens in a hidden sibling,
+// `.NAME.tenon-work`, on the same file system; the destination appears by one rename at the end, complete.
+//
+//   .NAME.tenon-work/tenon.lock   held while a run is alive
+//                    journal      finished shards, for --resume
+//                    output/      becomes the destination
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/diagnostics.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/file.h"
+#include "checkpoint/journal.h"
+
+namespace tenon {
+
+struct StageOptions {
+  bool overwrite = false;  // replace an existing checkpoint, by an atomic swap
+  bool resume = false;     // go on with what an interrupted run left
+  bool sync = true;        // wait for the disk before the rename
+};
+
+class StagedOutput {
+ public:
+  /// Claims the destination. Throws UserError where it exists (without `overwrite`), is not a checkpoint's
+  /// folder, lies inside the source or holds it, or where another run is writing to it or left finished
+  /// shards (without `resume`). Nothing of the source is touched.
+  StagedOutput(const std::filesystem::path& destination, const Checkpoint& source,
+               const StageOptions& options);
+
+  /// Removes the work folder, unless committed or finished shards in it are worth resuming.
+  ~StagedOutput();
+  StagedOutput(const StagedOutput&) = delete;
+  StagedOutput& operator=(const StagedOutput&) = delete;
+
+  /// Where to write.
+  const std::filesystem::path& folder() const { return output_; }
+
+  /// Throws SystemError naming what is needed and what is free, where `bytes` more do not fit.
+  void require_space(std::uint64_t bytes) const;
+
+  /// Starts the journal. With `resume`, returns what an earlier run finished, to be verified by its hashes;
+  /// throws UserError naming the differences where that run did something else.
+  std::vector<FinishedShard> begin(const JournalHead& head);
+
+  /// Records a complete shard. From any thread, one at a time.
+  void finished(const FinishedShard& shard);
+
+  /// Copies the source's side files, links as the files that they point to. `config_text` replaces
+  /// config.json.
+  void copy_side_files(const Checkpoint& source, const std::optional<std::string>& config_text);
+
+  /// Writes a small text file, such as the index or (last) the manifest.
+  void write_text(const std::string& name, std::string_view text);
+
+  /// Makes the output the destination: sync, rename or swap, sync. Throws SystemError; the destination is
+  /// then as it was.
+  void commit();
+
+  /// Fall-backs that were taken and leftovers that were cleaned up, for the user.
+  const std::vector<Diagnostic>& notes() const { return notes_.all(); }
+
+ private:
+  std::filesystem::path destination_;
+  std::filesystem::path work_;
+  std::filesystem::path output_;
+  FileDescriptor lock_{-1};
+  StageOptions options_;
+  Diagnostics notes_;
+  bool committed_ = false;
+  bool worth_resuming_ = false;
+};
+
+}  // namespace tenon

@@ -5,24 +5,24 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "rules/library.h"
 #include "rules/rule_set.h"
 
 namespace tenon {
 
 struct RuleRequest {
+  Layout to = Layout::kFused;
   std::vector<std::string> rules;     // "auto", a name of the library, or a file; empty: "auto"
   std::vector<std::string> families;  // --fuse, in order
-  std::vector<std::string> keys;      // the checkpoint's keys: what a family's globs are matched against
-  std::string config_file;            // for messages
 };
 
-/// Chooses, flattens (include, transforms, submodels; families before or after, filters applied) and resolves
-/// `${config...}`. Throws UserError: unknown names, conflicts, absent config values, all at once.
-RuleSet choose_rules(const RuleRequest& request, const nlohmann::ordered_json& config,
-                     const Library& library);
+/// Chooses, flattens (include, transforms, sub-models; families before or after, filters applied) and resolves `${config...}`. A checkpoint with
+/// a manifest of the other layout is converted by the rules and families that the manifest names, unless the request names some.
+/// Throws UserError: unknown names, conflicts, absent config values, families that fit no module, all at once.
+RuleSet choose_rules(const RuleRequest& request, const Checkpoint& checkpoint, const Library& library);
 
-/// The flat list of one rule file for a config, families left out. For `rules show` and lint.
+/// The flat list of one rule file for a config, without families: for `rules show` and lint.
 RuleSet flatten(const RuleFile& file, const nlohmann::ordered_json& config, const Library& library,
                 Diagnostics& diagnostics);
 

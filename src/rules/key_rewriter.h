@@ -42,6 +42,7 @@ class KeyRewriter {
   const Transform& transform() const { return *transform_; }
 
  private:
+  bool below_a_module(std::string_view key) const;
   std::optional<std::string_view> without_scope(std::string_view key) const;
 
   const Transform* transform_;

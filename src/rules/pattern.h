@@ -31,8 +31,8 @@ class Pattern {
   /// pattern that backtracks for ever).
   std::optional<PatternMatch> search(std::string_view text) const;
 
-  /// Of every `*.` of the matching alternative, what its `*` stood for. The text must match.
-  std::vector<std::string> stars(int alternative, std::string_view text) const;
+  /// What the (last) `*` of an alternative stood for in a text that it matches, or nothing where it has none.
+  std::optional<std::string> star(int alternative, std::string_view text) const;
 
   const std::vector<std::string>& sources() const { return sources_; }
 

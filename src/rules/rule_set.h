@@ -60,11 +60,21 @@ struct FuseModules {
   Place place;
 };
 
+/// What a module must hold directly below it for a family to fuse it.
+struct FusableTensor {
+  std::string name;                           // "q_proj.weight", below the module
+  std::vector<std::optional<Number>> shape;   // nullopt: any extent
+  std::optional<int> rank;                    // where only the number of dimensions counts
+  bool optional = false;
+};
+
 /// Which modules a family can fuse.
 struct Fusable {
-  std::vector<std::string> modules;            // globs of module paths
-  std::map<std::string, int> ranks;            // weight below the module -> number of dimensions
-  std::vector<std::string> config_conditions;  // expressions that must hold
+  std::vector<std::string> modules;  // globs of module paths; a leading `**.` also matches nothing
+  std::vector<std::string> except;
+  std::vector<FusableTensor> tensors;
+  std::vector<std::vector<std::string>> together;  // tensors of which a module holds all or none
+  std::vector<std::string> when;                   // conditions over the config
   Place place;
 };
 

@@ -1,0 +1,23 @@
+// One operation of a WeightConverter, as written in a rule file.
+#pragma once
+
+#include <optional>
+
+#include "rules/operation.h"
+#include "rules/yaml_reader.h"
+
+namespace tenon {
+
+/// `Name: {parameters}` or a bare `Name`. Mistakes go to `diagnostics`; nothing is returned where the
+/// operation cannot be known.
+std::optional<Operation> parse_operation(const YamlFile& yaml, const YAML::Node& node,
+                                         Diagnostics& diagnostics);
+
+/// A list of extents: positive integers, expressions, null for any. Empty where the key is absent.
+std::vector<std::optional<Number>> parse_shape(const YamlFile& yaml, MapReader& map, const std::string& key,
+                                               Diagnostics& diagnostics);
+
+/// The names of all operations.
+const std::vector<std::string>& operation_names();
+
+}  // namespace tenon

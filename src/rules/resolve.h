@@ -1,0 +1,15 @@
+// What the operations of a transform read from the checkpoint's config: sizes, shapes, heads, shard counts.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "base/diagnostics.h"
+#include "rules/transform.h"
+
+namespace tenon {
+
+/// Evaluates every Number, the heads of PermuteForRope and the shard count of Chunk and Concatenate. What the config does not give goes to
+/// `diagnostics` and stays unset.
+void resolve(Transform& transform, const nlohmann::ordered_json& config, Diagnostics& diagnostics);
+
+}  // namespace tenon

@@ -25,6 +25,8 @@ struct RuleRecord {
   std::string name;
   std::string hash;     // "xxh3-128:..." of the file's bytes
   bool family = false;  // given by --fuse
+  bool chosen = false;  // asked for or detected; the rest was included by these
+  std::string path;     // of a file of the user's own, "" for one of the library
 };
 
 /// One edit of config.json; `before` is absent where the key did not exist, `after` where it was removed.

@@ -21,7 +21,8 @@ std::string text_in(const Json& config, const char* key) {
 
 std::string architecture_of(const Json& config) {
   const auto found = config.find("architectures");
-  const bool named = found != config.end() && found->is_array() && !found->empty() && found->front().is_string();
+  const bool named =
+      found != config.end() && found->is_array() && !found->empty() && found->front().is_string();
   return named ? found->front().get<std::string>() : "";
 }
 
@@ -89,13 +90,15 @@ class Chooser {
     const std::string type = text_in(checkpoint_.config, "model_type");
     const std::string architecture = architecture_of(checkpoint_.config);
     if (!checkpoint_.has_config) {
-      diagnostics_.error({checkpoint_.directory.string(), 0, 0, {}, "", ""}, "there is no config.json to find the rules by",
+      diagnostics_.error({checkpoint_.directory.string(), 0, 0, {}, "", ""},
+                         "there is no config.json to find the rules by",
                          "Name them: --rules NAME or --rules FILE.yaml.");
       return;
     }
     if (const RuleFile* const found = library_.detect(type, architecture)) {
-      add_file(found->path, fmt::format("model type '{}'{}", type,
-                                        found->applies_to.architectures.empty() ? "" : ", architecture " + architecture));
+      add_file(found->path,
+               fmt::format("model type '{}'{}", type,
+                           found->applies_to.architectures.empty() ? "" : ", architecture " + architecture));
       return;
     }
     if (!families_.empty()) {
@@ -105,9 +108,11 @@ class Chooser {
     std::vector<std::string> names;
     for (const auto& file : library_.models()) names.push_back(file.name);
     std::string hint = did_you_mean(type, names);
-    if (hint.empty()) hint = "`tenon rules list` lists what there is; --rules FILE.yaml takes rules of your own.";
-    diagnostics_.error(config_place(checkpoint_),
-                       fmt::format("no rule file applies to model type '{}', architecture '{}'", type, architecture), hint);
+    if (hint.empty())
+      hint = "`tenon rules list` lists what there is; --rules FILE.yaml takes rules of your own.";
+    diagnostics_.error(
+        config_place(checkpoint_),
+        fmt::format("no rule file applies to model type '{}', architecture '{}'", type, architecture), hint);
   }
 
   void add_file(const std::filesystem::path& path, const std::string& why) {
@@ -123,7 +128,8 @@ class Chooser {
   void add_keys(const RuleFile& file) {
     auto found = file.keys.find(architecture_of(checkpoint_.config));
     if (found == file.keys.end()) found = file.keys.find("");
-    if (found != file.keys.end()) set_.fused_keys.insert(set_.fused_keys.end(), found->second.begin(), found->second.end());
+    if (found != file.keys.end())
+      set_.fused_keys.insert(set_.fused_keys.end(), found->second.begin(), found->second.end());
   }
 
   void add_family(const std::string& name) {
@@ -141,11 +147,13 @@ class Chooser {
     const auto& manifest = checkpoint_.manifest;
     if (!manifest || manifest->layout == request_.to || !request_.rules.empty()) return;
     for (const auto& record : manifest->rules) {
-      const auto found = std::find_if(set_.files.begin(), set_.files.end(), [&](const auto& f) { return f.name == record.name; });
+      const auto found = std::find_if(set_.files.begin(), set_.files.end(),
+                                      [&](const auto& f) { return f.name == record.name; });
       if (found != set_.files.end() && found->hash != record.hash) {
-        diagnostics_.error({found->path.string(), 0, 0, {}, "", ""},
-                           fmt::format("the rules '{}' have changed since this checkpoint was converted", record.name),
-                           "Use the file that was used then, or name these rules with --rules to take them as they are.");
+        diagnostics_.error(
+            {found->path.string(), 0, 0, {}, "", ""},
+            fmt::format("the rules '{}' have changed since this checkpoint was converted", record.name),
+            "Use the file that was used then, or name these rules with --rules to take them as they are.");
       }
     }
     diagnostics_.throw_if_errors();

@@ -17,9 +17,10 @@ struct RuleRequest {
   std::vector<std::string> families;  // --fuse, in order
 };
 
-/// Chooses, flattens (include, transforms, sub-models; families before or after, filters applied) and resolves `${config...}`. A checkpoint with
-/// a manifest of the other layout is converted by the rules and families that the manifest names, unless the request names some.
-/// Throws UserError: unknown names, conflicts, absent config values, families that fit no module, all at once.
+/// Chooses, flattens (include, transforms, sub-models; families before or after, filters applied) and
+/// resolves `${config...}`. A checkpoint with a manifest of the other layout is converted by the rules and
+/// families that the manifest names, unless the request names some. Throws UserError: unknown names,
+/// conflicts, absent config values, families that fit no module, all at once.
 RuleSet choose_rules(const RuleRequest& request, const Checkpoint& checkpoint, const Library& library);
 
 /// The flat list of one rule file for a config, without families: for `rules show` and lint.

@@ -24,7 +24,8 @@ void filter_transforms(const RuleFile& family, RuleSet& set) {
   if (family.filters.empty()) return;
   const Pattern filter(family.filters, {family.path.string(), 0, 0, {}, "filter", ""});
   const auto hit = [&](const std::vector<std::string>& patterns) {
-    return std::any_of(patterns.begin(), patterns.end(), [&](const auto& p) { return filter.search(p).has_value(); });
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const auto& p) { return filter.search(p).has_value(); });
   };
   std::vector<Transform> kept;
   for (auto& t : set.transforms) {
@@ -41,16 +42,19 @@ void check_conflicts(const RuleFile& family, const RuleSet& set, Diagnostics& di
   for (const auto& mine : family.transforms) {
     for (const auto& other : set.transforms) {
       if (mine.source_patterns != other.source_patterns) continue;
-      diagnostics.error(mine.place,
-                        fmt::format("family '{}' is in conflict with {}: both take {}", family.name, describe(other),
-                                    fmt::join(mine.source_patterns, ", ")),
-                        "Only the first of them would ever apply: use one of the two, or filter the other out.");
+      diagnostics.error(
+          mine.place,
+          fmt::format("family '{}' is in conflict with {}: both take {}", family.name, describe(other),
+                      fmt::join(mine.source_patterns, ", ")),
+          "Only the first of them would ever apply: use one of the two, or filter the other out.");
     }
   }
 }
 
-// The checkpoint's tensors under the names that the family meets: those that the model's renamings leave, or the source's own.
-Shapes tensors_met(const RuleFile& family, const Checkpoint& checkpoint, const RuleSet& set, std::vector<std::string>& storage) {
+// The checkpoint's tensors under the names that the family meets: those that the model's renamings leave, or
+// the source's own.
+Shapes tensors_met(const RuleFile& family, const Checkpoint& checkpoint, const RuleSet& set,
+                   std::vector<std::string>& storage) {
   std::vector<KeyRewriter> renamings;
   for (const auto& t : set.transforms) {
     if (!family.before && t.kind != TransformKind::kWeightConverter) renamings.emplace_back(t);
@@ -71,18 +75,21 @@ Shapes tensors_met(const RuleFile& family, const Checkpoint& checkpoint, const R
 Modules modules_of(const Shapes& tensors) {
   Modules out = {""};
   for (const auto& [key, shape] : tensors) {
-    for (std::size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', dot + 1)) out.insert(key.substr(0, dot));
+    for (std::size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', dot + 1))
+      out.insert(key.substr(0, dot));
   }
   return out;
 }
 
 // A leading `**.` also matches nothing: `**.patch_embed` finds a `patch_embed` at the root.
 bool module_matches(const std::string& glob, const std::string& module) {
-  return glob_matches(glob, module) || (glob.starts_with("**.") && glob_matches(std::string_view(glob).substr(3), module));
+  return glob_matches(glob, module) ||
+         (glob.starts_with("**.") && glob_matches(std::string_view(glob).substr(3), module));
 }
 
 bool any_matches(const std::vector<std::string>& globs, const std::string& module) {
-  return std::any_of(globs.begin(), globs.end(), [&](const auto& glob) { return module_matches(glob, module); });
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const auto& glob) { return module_matches(glob, module); });
 }
 
 class Qualifier {
@@ -90,8 +97,8 @@ class Qualifier {
   Qualifier(const Fusable& fusable, const Shapes& tensors, const Json& config)
       : fusable_(fusable), tensors_(tensors), config_(config) {}
 
-  // Why the module cannot be fused, or "" where it can. Nothing at all where it holds none of the tensors: then the glob just matched a
-  // module of another make.
+  // Why the module cannot be fused, or "" where it can. Nothing at all where it holds none of the tensors:
+  // then the glob just matched a module of another make.
   std::optional<std::string> obstacle(const std::string& module) {
     bool holds_any = false;
     std::string reason;
@@ -123,8 +130,8 @@ class Qualifier {
       if (!wanted.shape[i]) continue;
       const std::int64_t extent = value_of(*wanted.shape[i]);
       if (shape[i] != extent) {
-        return fmt::format("{} is {}, dimension {} should be {} ({})", wanted.name, to_string(shape), i, extent,
-                           wanted.shape[i]->text);
+        return fmt::format("{} is {}, dimension {} should be {} ({})", wanted.name, to_string(shape), i,
+                           extent, wanted.shape[i]->text);
       }
     }
     return "";
@@ -139,7 +146,8 @@ class Qualifier {
 
   std::string incomplete_group(const std::string& module) const {
     for (const auto& group : fusable_.together) {
-      const auto held = std::count_if(group.begin(), group.end(), [&](const auto& n) { return tensors_.contains(below(module, n)); });
+      const auto held = std::count_if(group.begin(), group.end(),
+                                      [&](const auto& n) { return tensors_.contains(below(module, n)); });
       if (held != 0 && held != static_cast<std::ptrdiff_t>(group.size())) {
         return fmt::format("it has some but not all of {}", fmt::join(group, ", "));
       }
@@ -165,7 +173,8 @@ Modules qualifying_modules(const RuleFile& family, const Shapes& tensors, const 
     } catch (const UserError&) {  // an absent key makes the condition false
     }
     if (!holds) {
-      diagnostics.error(fusable.place, fmt::format("family '{}' wants {}, which does not hold", family.name, condition));
+      diagnostics.error(fusable.place,
+                        fmt::format("family '{}' wants {}, which does not hold", family.name, condition));
       return out;
     }
   }
@@ -186,8 +195,10 @@ Modules qualifying_modules(const RuleFile& family, const Shapes& tensors, const 
   }
   if (out.empty()) {
     std::string hint = fmt::format("It looks for {}.", fmt::join(fusable.modules, ", "));
-    for (const auto& [reason, modules] : left_alone) hint += fmt::format(" {}: {}.", join_some(modules, 2), reason);
-    diagnostics.error(fusable.place, fmt::format("family '{}' fits no module of this checkpoint", family.name), hint);
+    for (const auto& [reason, modules] : left_alone)
+      hint += fmt::format(" {}: {}.", join_some(modules, 2), reason);
+    diagnostics.error(fusable.place,
+                      fmt::format("family '{}' fits no module of this checkpoint", family.name), hint);
   }
   return out;
 }
@@ -204,8 +215,9 @@ void check_siblings(const RuleFile& family, const Shapes& tensors, Diagnostics& 
   std::vector<std::string> children;
   for (const auto& glob : fuse.modules) {
     if (split(glob).first != parent_glob) {
-      diagnostics.error(fuse.place, fmt::format("'{}' and '{}' have different parents", fuse.modules.front(), glob),
-                        "Modules that become one are siblings: give globs that differ in their last part only.");
+      diagnostics.error(
+          fuse.place, fmt::format("'{}' and '{}' have different parents", fuse.modules.front(), glob),
+          "Modules that become one are siblings: give globs that differ in their last part only.");
       return;
     }
     children.push_back(split(glob).second);
@@ -215,24 +227,29 @@ void check_siblings(const RuleFile& family, const Shapes& tensors, Diagnostics& 
   for (const auto& module : modules) {
     const auto [parent, child] = split(module);
     if (std::find(children.begin(), children.end(), child) == children.end()) continue;
-    if (parent_glob.empty() ? parent.empty() : module_matches(parent_glob, parent)) held[parent].insert(child);
+    if (parent_glob.empty() ? parent.empty() : module_matches(parent_glob, parent))
+      held[parent].insert(child);
   }
   for (const auto& child : children) {
-    const bool found = std::any_of(held.begin(), held.end(), [&](const auto& h) { return h.second.contains(child); });
+    const bool found =
+        std::any_of(held.begin(), held.end(), [&](const auto& h) { return h.second.contains(child); });
     if (!found) {
-      diagnostics.error(fuse.place, fmt::format("'{}.{}' matches no module of this checkpoint", parent_glob, child));
+      diagnostics.error(fuse.place,
+                        fmt::format("'{}.{}' matches no module of this checkpoint", parent_glob, child));
     }
   }
   for (const auto& [parent, have] : held) {
     for (const auto& child : children) {
-      if (!have.contains(child)) diagnostics.error(fuse.place, fmt::format("'{}' has no '{}' to fuse", parent, child));
+      if (!have.contains(child))
+        diagnostics.error(fuse.place, fmt::format("'{}' has no '{}' to fuse", parent, child));
     }
   }
 }
 
 }  // namespace
 
-void apply_family(const RuleFile& family, Layout to, const Checkpoint& checkpoint, RuleSet& set, Diagnostics& diagnostics) {
+void apply_family(const RuleFile& family, Layout to, const Checkpoint& checkpoint, RuleSet& set,
+                  Diagnostics& diagnostics) {
   filter_transforms(family, set);
   check_conflicts(family, set, diagnostics);
   std::shared_ptr<const Modules> modules;
@@ -241,7 +258,8 @@ void apply_family(const RuleFile& family, Layout to, const Checkpoint& checkpoin
     const Shapes tensors = tensors_met(family, checkpoint, set, storage);
     if (family.fuse) check_siblings(family, tensors, diagnostics);
     if (family.fusable) {
-      modules = std::make_shared<const Modules>(qualifying_modules(family, tensors, checkpoint.config, set, diagnostics));
+      modules = std::make_shared<const Modules>(
+          qualifying_modules(family, tensors, checkpoint.config, set, diagnostics));
     }
   }
   std::vector<Transform> added;
@@ -254,13 +272,15 @@ void apply_family(const RuleFile& family, Layout to, const Checkpoint& checkpoin
   // A family that goes before the model's own rules still goes behind the families given before it.
   auto at = set.transforms.end();
   if (family.before) {
-    at = std::find_if(set.transforms.begin(), set.transforms.end(), [](const Transform& t) { return !t.from_family; });
+    at = std::find_if(set.transforms.begin(), set.transforms.end(),
+                      [](const Transform& t) { return !t.from_family; });
   }
   set.transforms.insert(at, added.begin(), added.end());
   set.files.push_back(family);
   set.families.push_back(family);
   set.drops.insert(set.drops.end(), family.drops.begin(), family.drops.end());
-  set.config_changes.insert(set.config_changes.end(), family.config_changes.begin(), family.config_changes.end());
+  set.config_changes.insert(set.config_changes.end(), family.config_changes.begin(),
+                            family.config_changes.end());
 }
 
 }  // namespace tenon

@@ -57,7 +57,8 @@ class Flattener {
     if (part == nullptr) part = &kNone;
     const std::string name = rules_for(submodel, *part);
     if (name.empty()) return;
-    if (const auto found = open(name, submodel.place, depth)) add(*found, *part, join(module, submodel.module), depth + 1);
+    if (const auto found = open(name, submodel.place, depth))
+      add(*found, *part, join(module, submodel.module), depth + 1);
   }
 
   std::string rules_for(const Submodel& submodel, const Json& part) const {
@@ -83,7 +84,8 @@ class Flattener {
     return node;
   }
 
-  // Scopes are given below the root's base model: `model.vision_tower` of a base model `model` is `vision_tower`.
+  // Scopes are given below the root's base model: `model.vision_tower` of a base model `model` is
+  // `vision_tower`.
   std::optional<Scope> scope_of(std::string module) const {
     if (module.empty()) return std::nullopt;
     const std::string& base = root_.base_model_prefix;
@@ -93,28 +95,34 @@ class Flattener {
     return Scope{module, base};
   }
 
-  static std::string join(const std::string& a, const std::string& b) { return a.empty() || b.empty() ? a + b : a + "." + b; }
+  static std::string join(const std::string& a, const std::string& b) {
+    return a.empty() || b.empty() ? a + b : a + "." + b;
+  }
 
   std::optional<RuleFile> open(const std::string& name, const Place& place, int depth) {
     if (depth > kMaxDepth) {
-      diagnostics_.error(place, fmt::format("'{}' is included more than {} levels deep: do the files include each other?", name,
-                                            kMaxDepth));
+      diagnostics_.error(
+          place, fmt::format("'{}' is included more than {} levels deep: do the files include each other?",
+                             name, kMaxDepth));
       return std::nullopt;
     }
     try {
       return read_rule_file(library_.locate_model(name), diagnostics_);
     } catch (const UserError& e) {
-      diagnostics_.error(place, fmt::format("'{}': {}", name, e.diagnostics().front().message), e.diagnostics().front().hint);
+      diagnostics_.error(place, fmt::format("'{}': {}", name, e.diagnostics().front().message),
+                         e.diagnostics().front().hint);
       return std::nullopt;
     }
   }
 
   void remember(const RuleFile& file) {
-    const bool known = std::any_of(out_.files.begin(), out_.files.end(), [&](const auto& f) { return f.path == file.path; });
+    const bool known =
+        std::any_of(out_.files.begin(), out_.files.end(), [&](const auto& f) { return f.path == file.path; });
     if (known) return;
     out_.files.push_back(file);
     out_.drops.insert(out_.drops.end(), file.drops.begin(), file.drops.end());
-    out_.config_changes.insert(out_.config_changes.end(), file.config_changes.begin(), file.config_changes.end());
+    out_.config_changes.insert(out_.config_changes.end(), file.config_changes.begin(),
+                               file.config_changes.end());
   }
 
   const RuleFile& root_;
@@ -125,7 +133,8 @@ class Flattener {
 
 }  // namespace
 
-void flatten_into(const RuleFile& file, const Json& config, const Library& library, RuleSet& out, Diagnostics& diagnostics) {
+void flatten_into(const RuleFile& file, const Json& config, const Library& library, RuleSet& out,
+                  Diagnostics& diagnostics) {
   Flattener(file, library, out, diagnostics).add(file, config, "", 0);
 }
 

@@ -50,8 +50,8 @@ fs::path locate(const std::vector<RuleFile>& heads, const std::string& name_or_p
     if (head.name == name_or_path) return head.path;
   }
   std::error_code ignored;
-  const bool looks_like_path = name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".yaml") ||
-                               name_or_path.ends_with(".yml");
+  const bool looks_like_path = name_or_path.find('/') != std::string::npos ||
+                               name_or_path.ends_with(".yaml") || name_or_path.ends_with(".yml");
   if (looks_like_path && fs::is_regular_file(name_or_path, ignored)) return name_or_path;
   std::vector<std::string> names;
   for (const auto& head : heads) names.push_back(head.name);
@@ -79,7 +79,8 @@ std::vector<fs::path> standard_places() {
 Library::Library(fs::path folder) : folder_(std::move(folder)) {
   std::error_code ignored;
   if (!fs::is_directory(folder_ / "models", ignored)) {
-    throw UserError({folder_.string(), 0, 0, {}, "", ""}, "this is no rule library: it has no folder models/");
+    throw UserError({folder_.string(), 0, 0, {}, "", ""},
+                    "this is no rule library: it has no folder models/");
   }
   models_ = heads_in(folder_ / "models");
   families_ = heads_in(folder_ / "fusions");
@@ -93,7 +94,8 @@ Library Library::standard() {
     if (fs::is_directory(place / "models", ignored)) return Library(place);
     looked.push_back(place.string());
   }
-  throw UserError({"", 0, 0, {}, "", ""}, fmt::format("the rule library was not found in {}", fmt::join(looked, ", ")),
+  throw UserError({"", 0, 0, {}, "", ""},
+                  fmt::format("the rule library was not found in {}", fmt::join(looked, ", ")),
                   "Name its folder with --rules-dir or the environment variable TENON_RULES.");
 }
 
@@ -118,8 +120,8 @@ const RuleFile* Library::detect(const std::string& model_type, const std::string
   }
   if (second != nullptr) {
     throw UserError({folder_.string(), 0, 0, {}, "", ""},
-                    fmt::format("the rule files {} and {} both apply to model type '{}', architecture '{}'", best->name,
-                                second->name, model_type, architecture),
+                    fmt::format("the rule files {} and {} both apply to model type '{}', architecture '{}'",
+                                best->name, second->name, model_type, architecture),
                     "Choose one with --rules.");
   }
   return best;

@@ -121,7 +121,7 @@ const std::map<std::string, Reader>& readers() {
       {"Transpose",
        [](auto& p, auto&) -> Does {
          return Transpose{p.dim("dim0"), p.dim("dim1", 1), p.map.boolean("check_dims", false),
-                          p.target_shape(), false};
+                          parse_shape(p.yaml, p.map, "target_shape", p.diagnostics), false};
        }},
       {"Interleave",
        [](auto& p, auto&) -> Does {

@@ -9,6 +9,7 @@
 #include "base/content_hash.h"
 #include "base/text.h"
 #include "rules/expression.h"
+#include "rules/parse_operation.h"
 #include "rules/parse_transform.h"
 #include "rules/yaml_json.h"
 #include "rules/yaml_reader.h"
@@ -150,8 +151,7 @@ class RuleFileParser {
       return;
     }
     MapReader reader(yaml_, node, "keys", diagnostics_);
-    for (const auto& entry : node) 
-      file_.keys[entry.first.Scalar()] = reader.texts(entry.first.Scalar());
+    for (const auto& entry : node) file_.keys[entry.first.Scalar()] = reader.texts(entry.first.Scalar());
   }
 
   void drop(const YAML::Node& node) {
@@ -170,7 +170,8 @@ class RuleFileParser {
     if (set.IsDefined() && !set.IsMap())
       reader.error(set, "'set' maps dotted paths of config.json to values");
     if (set.IsDefined() && set.IsMap()) {
-      for (const auto& entry : set) file_.config_changes.push_back({entry.first.Scalar(), json_of(entry.second)});
+      for (const auto& entry : set)
+        file_.config_changes.push_back({entry.first.Scalar(), json_of(entry.second)});
     }
     for (const auto& path : reader.texts("remove")) file_.config_changes.push_back({path, std::nullopt});
     reader.finish();
@@ -218,9 +219,11 @@ class RuleFileParser {
     out.modules = reader.texts("modules");
     out.except = reader.texts("except");
     const YAML::Node tensors = reader.take("tensors");
-    if (tensors.IsDefined() && !tensors.IsMap()) reader.error(tensors, "'tensors' maps names below the module to what they must be");
+    if (tensors.IsDefined() && !tensors.IsMap())
+      reader.error(tensors, "'tensors' maps names below the module to what they must be");
     if (tensors.IsDefined() && tensors.IsMap()) {
-      for (const auto& entry : tensors) out.tensors.push_back(fusable_tensor(entry.first.Scalar(), entry.second));
+      for (const auto& entry : tensors)
+        out.tensors.push_back(fusable_tensor(entry.first.Scalar(), entry.second));
     }
     for_each_item(reader, "together", "lists of tensors", [&](const YAML::Node& group) {
       out.together.emplace_back();
@@ -229,7 +232,8 @@ class RuleFileParser {
     const YAML::Node when = reader.take("when");
     out.when = reader.texts("when");
     for (const auto& condition : out.when) {
-      if (const auto error = expression_error(condition)) reader.error(when, fmt::format("'{}': {}", condition, *error));
+      if (const auto error = expression_error(condition))
+        reader.error(when, fmt::format("'{}': {}", condition, *error));
     }
     reader.finish();
     file_.fusable = std::move(out);

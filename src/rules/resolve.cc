@@ -41,8 +41,9 @@ class Resolver {
       operation.shard_count = value->template get<std::int64_t>();
       return;
     }
-    diagnostics_.error(operation.place, fmt::format("num_shards_attribute: config.json has no positive integer '{}'",
-                                                    o.num_shards_attribute));
+    diagnostics_.error(operation.place,
+                       fmt::format("num_shards_attribute: config.json has no positive integer '{}'",
+                                   o.num_shards_attribute));
   }
 
   // A value of the text model: config.text_config or config.thinker_config has it, or the config itself.

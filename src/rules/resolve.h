@@ -8,8 +8,8 @@
 
 namespace tenon {
 
-/// Evaluates every Number, the heads of PermuteForRope and the shard count of Chunk and Concatenate. What the config does not give goes to
-/// `diagnostics` and stays unset.
+/// Evaluates every Number, the heads of PermuteForRope and the shard count of Chunk and Concatenate. What the
+/// config does not give goes to `diagnostics` and stays unset.
 void resolve(Transform& transform, const nlohmann::ordered_json& config, Diagnostics& diagnostics);
 
 }  // namespace tenon

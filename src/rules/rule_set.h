@@ -62,9 +62,9 @@ struct FuseModules {
 
 /// What a module must hold directly below it for a family to fuse it.
 struct FusableTensor {
-  std::string name;                           // "q_proj.weight", below the module
-  std::vector<std::optional<Number>> shape;   // nullopt: any extent
-  std::optional<int> rank;                    // where only the number of dimensions counts
+  std::string name;                          // "q_proj.weight", below the module
+  std::vector<std::optional<Number>> shape;  // nullopt: any extent
+  std::optional<int> rank;                   // where only the number of dimensions counts
   bool optional = false;
 };
 
@@ -109,9 +109,10 @@ struct RuleSet {
   std::vector<std::string> fused_keys;  // globs of the fused layout's keys, empty where unknown
   std::vector<DropRule> drops;
   std::vector<ConfigChange> config_changes;
-  std::vector<RuleFile> files;     // everything that took part, for hashes and messages
-  std::vector<RuleFile> families;  // of `files`, those given by --fuse, in order
-  std::vector<std::string> notes;  // how the rules were chosen
+  std::vector<RuleFile> files;      // everything that took part, for hashes and messages
+  std::vector<std::string> chosen;  // names of the files asked for or detected: the rest was included by them
+  std::vector<RuleFile> families;   // of `files`, those given by --fuse, in order
+  std::vector<std::string> notes;   // how the rules were chosen
 };
 
 }  // namespace tenon

@@ -40,7 +40,8 @@ struct Transform {
   std::string rule;  // the rule file's name
   int index = 0;     // in that file's own list, from 0
   bool from_family = false;
-  std::shared_ptr<const std::set<std::string, std::less<>>> modules;  // of a family: only keys below one of these; null: any key
+  std::shared_ptr<const std::set<std::string, std::less<>>>
+      modules;  // of a family: only keys below one of these; null: any key
   Place place;
   std::vector<std::string> included_from;  // files that pulled it in, outermost first
 

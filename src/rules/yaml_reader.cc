@@ -84,7 +84,8 @@ void YamlFile::check_tree(Diagnostics& diagnostics) {
       std::set<std::string> keys;
       for (const auto& entry : visit.node) {
         if (entry.first.IsScalar() && !keys.insert(entry.first.Scalar()).second) {
-          diagnostics.error(place(entry.first), fmt::format("the key '{}' stands here twice", entry.first.Scalar()));
+          diagnostics.error(place(entry.first),
+                            fmt::format("the key '{}' stands here twice", entry.first.Scalar()));
         }
         stack.push_back({entry.first, visit.depth + 1});
         stack.push_back({entry.second, visit.depth + 1});

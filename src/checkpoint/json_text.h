@@ -1,5 +1,5 @@
-// JSON files of a checkpoint (config, index, manifest), read strictly: no duplicate key, no NaN, bounded size
-// and depth.
+// JSON files of a checkpoint (config, index, manifest), read strictly: no duplicate key, no NaN, no byte that
+// two parsers could read differently, bounded depth.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,7 +12,10 @@ namespace tenon {
 /// messages only.
 nlohmann::ordered_json parse_json(std::string_view text, const std::string& file);
 
-/// Text from a file (a key, a name) fit for a message: control characters escaped, cut after `limit` bytes.
-std::string printable(std::string_view text, std::size_t limit = 200);
+/// What a parser's exception says, without its own idea of the place.
+std::string defect_of(const nlohmann::json::exception& exception);
+
+/// Text out of a file (a key, a name) as messages show it: control characters escaped, cut when long.
+std::string shown(std::string_view text);
 
 }  // namespace tenon

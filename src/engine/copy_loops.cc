@@ -1,0 +1,167 @@
+// A transpose reads along one loop and writes along another. Whichever is the inner one, the other side touches a new
+// cache line for every element, and lines are evicted before their neighbours are used. So the two loops with the
+// smallest source stride (`across`) and the smallest target stride (`along`) are cut into tiles that fit the cache,
+// and all the other loops go around them. Where both strides are one element, a tile is turned in registers: N rows of
+// N elements are interleaved log2(N) times, row i with row i + N/2, which is the transpose.
+
+#include "engine/copy_loops.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace tenon {
+namespace {
+
+constexpr std::size_t kVectorBytes = 16;
+constexpr std::uint64_t kTile = 64;  // elements either way: at most 64 lines of each side at a time
+
+template <typename T>
+struct Lanes {
+  typedef T Vector __attribute__((vector_size(kVectorBytes)));
+};
+template <typename T>
+using Vector = typename Lanes<T>::Vector;
+
+template <typename T, std::size_t... I>
+Vector<T> interleave_low(Vector<T> a, Vector<T> b, std::index_sequence<I...>) {
+  constexpr std::size_t n = sizeof...(I);
+  return __builtin_shufflevector(a, b, (I % 2 * n + I / 2)...);
+}
+
+template <typename T, std::size_t... I>
+Vector<T> interleave_high(Vector<T> a, Vector<T> b, std::index_sequence<I...>) {
+  constexpr std::size_t n = sizeof...(I);
+  return __builtin_shufflevector(a, b, (I % 2 * n + n / 2 + I / 2)...);
+}
+
+// N rows of N elements, `source_pitch` bytes apart, to N rows `target_pitch` bytes apart, turned.
+template <typename T>
+void transpose_in_registers(const std::byte* source, std::uint64_t source_pitch, std::byte* target,
+                            std::uint64_t target_pitch) {
+  constexpr std::size_t n = kVectorBytes / sizeof(T);
+  constexpr auto lanes = std::make_index_sequence<n>();
+  Vector<T> rows[n];
+  Vector<T> next[n];
+  for (std::size_t i = 0; i < n; ++i) std::memcpy(&rows[i], source + i * source_pitch, kVectorBytes);
+  for (std::size_t round = 1; round < n; round *= 2) {
+    for (std::size_t i = 0; i < n / 2; ++i) {
+      next[2 * i] = interleave_low<T>(rows[i], rows[i + n / 2], lanes);
+      next[2 * i + 1] = interleave_high<T>(rows[i], rows[i + n / 2], lanes);
+    }
+    std::memcpy(rows, next, sizeof(rows));
+  }
+  for (std::size_t i = 0; i < n; ++i) std::memcpy(target + i * target_pitch, &rows[i], kVectorBytes);
+}
+
+template <typename T>
+void copy_elements(const std::byte* source, std::byte* target, const ByteLoop& loop) {
+  for (std::uint64_t i = 0; i < loop.extent; ++i) {
+    std::memcpy(target + i * loop.target_stride, source + i * loop.source_stride, sizeof(T));
+  }
+}
+
+template <typename T>
+void copy_tile(const std::byte* source, std::byte* target, const ByteLoop& across, const ByteLoop& along) {
+  constexpr std::uint64_t n = kVectorBytes / sizeof(T);
+  std::uint64_t done_across = 0;
+  if (across.source_stride == sizeof(T) && along.target_stride == sizeof(T)) {
+    const std::uint64_t whole_along = along.extent / n * n;
+    for (; done_across + n <= across.extent; done_across += n) {
+      const std::byte* from = source + done_across * across.source_stride;
+      std::byte* to = target + done_across * across.target_stride;
+      for (std::uint64_t i = 0; i < whole_along; i += n) {
+        transpose_in_registers<T>(from + i * along.source_stride, along.source_stride, to + i * sizeof(T),
+                                  across.target_stride);
+      }
+      const ByteLoop rest{along.extent - whole_along, along.source_stride, along.target_stride};
+      for (std::uint64_t i = 0; i < n && rest.extent > 0; ++i) {
+        copy_elements<T>(from + whole_along * along.source_stride + i * across.source_stride,
+                         to + whole_along * sizeof(T) + i * across.target_stride, rest);
+      }
+    }
+  }
+  for (; done_across < across.extent; ++done_across) {
+    copy_elements<T>(source + done_across * across.source_stride, target + done_across * across.target_stride, along);
+  }
+}
+
+template <typename T>
+void copy_tiles(const std::byte* source, std::byte* target, const ByteLoop& across, const ByteLoop& along) {
+  for (std::uint64_t i = 0; i < across.extent; i += kTile) {
+    const std::uint64_t height = std::min(kTile, across.extent - i);
+    for (std::uint64_t j = 0; j < along.extent; j += kTile) {
+      const std::uint64_t width = std::min(kTile, along.extent - j);
+      copy_tile<T>(source + i * across.source_stride + j * along.source_stride,
+                   target + i * across.target_stride + j * along.target_stride,
+                   {height, across.source_stride, across.target_stride},
+                   {width, along.source_stride, along.target_stride});
+    }
+  }
+}
+
+struct Tiling {
+  const ByteLoop* loops;
+  std::size_t count;
+  std::size_t across;  // the loop with the smallest source stride
+  std::size_t along;   // the loop with the smallest target stride
+};
+
+template <typename T>
+void walk_elements(const Tiling& tiling, std::size_t depth, const std::byte* source, std::byte* target) {
+  while (depth == tiling.across || depth == tiling.along) ++depth;
+  if (depth >= tiling.count) {
+    const ByteLoop& across = tiling.loops[tiling.across];
+    const ByteLoop& along = tiling.loops[tiling.along];
+    if (tiling.across == tiling.along) return copy_elements<T>(source, target, along);
+    return copy_tiles<T>(source, target, across, along);
+  }
+  const ByteLoop& loop = tiling.loops[depth];
+  for (std::uint64_t i = 0; i < loop.extent; ++i) {
+    walk_elements<T>(tiling, depth + 1, source + i * loop.source_stride, target + i * loop.target_stride);
+  }
+}
+
+template <typename T>
+void copy_typed(const Box& box, const std::byte* source, std::byte* target) {
+  Tiling tiling{box.loops.data(), box.loops.size(), 0, 0};
+  for (std::size_t i = 1; i < tiling.count; ++i) {
+    if (box.loops[i].source_stride < box.loops[tiling.across].source_stride) tiling.across = i;
+    if (box.loops[i].target_stride <= box.loops[tiling.along].target_stride) tiling.along = i;
+  }
+  walk_elements<T>(tiling, 0, source, target);
+}
+
+void walk_runs(const Box& box, std::size_t depth, const std::byte* source, std::byte* target) {
+  if (depth == box.loops.size()) {
+    std::memcpy(target, source, box.run);
+    return;
+  }
+  const ByteLoop& loop = box.loops[depth];
+  for (std::uint64_t i = 0; i < loop.extent; ++i) {
+    walk_runs(box, depth + 1, source + i * loop.source_stride, target + i * loop.target_stride);
+  }
+}
+
+}  // namespace
+
+void copy_box(const Box& box, const std::byte* source, std::byte* target) {
+  if (box.loops.empty()) {
+    std::memcpy(target, source, box.run);
+    return;
+  }
+  switch (box.run) {
+    case 1:
+      return copy_typed<std::uint8_t>(box, source, target);
+    case 2:
+      return copy_typed<std::uint16_t>(box, source, target);
+    case 4:
+      return copy_typed<std::uint32_t>(box, source, target);
+    case 8:
+      return copy_typed<std::uint64_t>(box, source, target);
+    default:
+      return walk_runs(box, 0, source, target);
+  }
+}
+
+}  // namespace tenon

@@ -1,0 +1,195 @@
+#include <algorithm>
+#include <memory>
+
+#include "engine/engine.h"
+#include "engine/filler.h"
+#include "engine/hash_book.h"
+#include "engine/output_files.h"
+#include "engine/pass_hashers.h"
+#include "engine/schedule.h"
+#include "engine/source_files.h"
+#include "engine/transfer.h"
+#include "engine/workers.h"
+
+namespace tenon {
+namespace {
+
+std::vector<bool> shards_to_write(const Plan& plan, const std::vector<FinishedShard>& finished) {
+  std::vector<bool> wanted;
+  for (const PlannedShard& shard : plan.shards) {
+    wanted.push_back(std::none_of(finished.begin(), finished.end(),
+                                  [&](const FinishedShard& done) { return done.name == shard.name; }));
+  }
+  return wanted;
+}
+
+// One run of execute(). What a thread needs for itself is in Worker, all else is shared.
+class Execution {
+ public:
+  Execution(const Plan& plan, const Checkpoint& source, const std::filesystem::path& folder,
+            const EngineOptions& options);
+  EngineResult run();
+
+ private:
+  struct Run {
+    std::uint32_t source;
+    std::uint64_t offset;
+    std::span<const std::byte> bytes;
+  };
+  struct Worker {
+    explicit Worker(Execution& execution);
+    std::unique_ptr<std::byte[]> buffer;  // a page of it takes memory when it is first used
+    std::uint64_t filled = 0;
+    std::uint64_t position = 0;  // of the buffer's first byte in the shard
+    std::vector<Run> runs;  // what the last fill() copied as it was
+    SourceHasher source_hasher;
+    OutputHasher output_hasher;
+  };
+
+  void work();
+  void run_task(const Task& task, Worker& worker);
+  void fill_segment(const Segment& segment, std::uint32_t shard, Worker& worker);
+  void hash_chunk(const Segment& segment, std::uint64_t offset, std::span<const std::byte> bytes, Worker& worker);
+  void flush(std::uint32_t shard, Worker& worker);
+  void hash_segment(const Segment& segment, Worker& worker);
+  void finish_shard(std::uint32_t shard);
+
+  const EngineOptions& options_;
+  const std::vector<bool> wanted_;  // by shard: not finished by an earlier run
+  const Transfer transfer_;
+  SourceFiles files_;
+  OutputFiles outputs_;
+  HashBook hashes_;
+  Schedule schedule_;
+  TaskQueue queue_;
+  Workers workers_;
+  std::mutex reporting_;
+};
+
+Execution::Worker::Worker(Execution& execution)
+    : buffer(std::make_unique_for_overwrite<std::byte[]>(kGatherChunk)),
+      source_hasher(execution.transfer_.sources, execution.files_, execution.hashes_.sources()),
+      output_hasher(execution.transfer_, execution.hashes_.outputs(), execution.hashes_.sources()) {}
+
+Schedule make_schedule(const Transfer& transfer, const std::vector<bool>& wanted, const HashBook& hashes, int threads) {
+  Schedule schedule = schedule_fill(transfer, wanted, threads);
+  hashes.schedule(schedule, wanted);
+  return schedule;
+}
+
+Execution::Execution(const Plan& plan, const Checkpoint& source, const std::filesystem::path& folder,
+                     const EngineOptions& options)
+    : options_(options),
+      wanted_(shards_to_write(plan, options.finished)),
+      transfer_(make_transfer(plan, source)),
+      files_(source.shards),
+      outputs_(plan.shards, wanted_, folder),
+      hashes_(plan, source, transfer_, options),
+      schedule_(make_schedule(transfer_, wanted_, hashes_, thread_count(options))),
+      queue_(schedule_, thread_count(options)),
+      workers_(options) {}
+
+EngineResult Execution::run() {
+  for (std::uint32_t shard = 0; shard < wanted_.size(); ++shard) {
+    if (wanted_[shard] && schedule_.lanes[shard].tasks.empty()) finish_shard(shard);
+  }
+  workers_.run([&] { work(); });
+  workers_.finish();
+  files_.check_unchanged();
+  EngineResult result;
+  hashes_.report(result);
+  result.bytes_written = workers_.bytes_done();
+  result.space_reserved = outputs_.reserved();
+  return result;
+}
+
+void Execution::work() {
+  Worker worker(*this);
+  while (!workers_.stopping()) {
+    const auto index = queue_.take();
+    if (!index) return;
+    const Task& task = schedule_.tasks[*index];
+    workers_.attempt(*index, [&] {
+      run_task(task, worker);
+      if (queue_.done(*index) && task.kind == Task::Kind::kFill) finish_shard(task.lane);
+    });
+  }
+}
+
+void Execution::run_task(const Task& task, Worker& worker) {
+  if (task.kind == Task::Kind::kHash) {
+    for (const Segment& segment : task.segments) hash_segment(segment, worker);
+    return;
+  }
+  for (const Segment& segment : task.segments) fill_segment(segment, task.lane, worker);
+  flush(task.lane, worker);
+  worker.source_hasher.finish();
+  const Segment& first = task.segments.front();
+  if (options_.sync) {
+    outputs_.start_writeback(task.lane, transfer_.targets[first.tensor].region.offset + first.begin, task.bytes);
+  }
+}
+
+// Small tensors that stand side by side are written together; each chunk of a larger one is written by itself.
+void Execution::fill_segment(const Segment& segment, std::uint32_t shard, Worker& worker) {
+  const Target& target = transfer_.targets[segment.tensor];
+  for (std::uint64_t begin = segment.begin; begin < segment.end;) {
+    workers_.throw_if_stopped();
+    const std::uint64_t end = chunk_end(target, begin, segment.end);
+    const std::uint64_t size = end - begin;
+    const std::uint64_t position = target.region.offset + begin;
+    if (worker.filled + size > kReadChunk || worker.position + worker.filled != position) flush(shard, worker);
+    if (worker.filled == 0) worker.position = position;
+    const std::span<std::byte> out(worker.buffer.get() + worker.filled, size);
+    worker.runs.clear();
+    fill(transfer_, target, begin, out, files_,
+         [&](std::uint32_t source, std::uint64_t offset, std::span<const std::byte> bytes) {
+           worker.runs.push_back({source, offset, bytes});
+         });
+    if (hashes_.while_passing()) hash_chunk(segment, begin, out, worker);
+    worker.filled += size;
+    begin = end;
+  }
+}
+
+void Execution::hash_chunk(const Segment& segment, std::uint64_t offset, std::span<const std::byte> bytes,
+                           Worker& worker) {
+  worker.output_hasher.feed(segment.tensor, offset, bytes);
+  for (const Run& run : worker.runs) worker.source_hasher.feed(run.source, run.offset, run.bytes);
+}
+
+void Execution::flush(std::uint32_t shard, Worker& worker) {
+  if (worker.filled == 0) return;
+  outputs_.write(shard, worker.position, {worker.buffer.get(), worker.filled});
+  workers_.advance(std::exchange(worker.filled, 0));
+}
+
+void Execution::hash_segment(const Segment& segment, Worker& worker) {
+  const Region& region = transfer_.sources[segment.tensor];
+  for (std::uint64_t begin = segment.begin; begin < segment.end;) {
+    workers_.throw_if_stopped();
+    const std::span<std::byte> part(worker.buffer.get(), std::min(kReadChunk, segment.end - begin));
+    files_.read(region.file, region.offset + begin, part);
+    worker.source_hasher.feed(segment.tensor, begin, part);
+    begin += part.size();
+  }
+}
+
+void Execution::finish_shard(std::uint32_t shard) {
+  hashes_.hash_shard(shard, files_, outputs_);
+  outputs_.finish(shard, options_.sync);
+  if (!options_.shard_finished) return;
+  const FinishedShard finished = hashes_.finished(shard);
+  const std::lock_guard lock(reporting_);
+  options_.shard_finished(finished);
+}
+
+}  // namespace
+
+EngineResult execute(const Plan& plan, const Checkpoint& source, const std::filesystem::path& folder,
+                     const EngineOptions& options) {
+  allow_open_files(source.shards.size() + plan.shards.size());
+  return Execution(plan, source, folder, options).run();
+}
+
+}  // namespace tenon

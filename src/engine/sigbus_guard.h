@@ -1,0 +1,40 @@
+// A mapped file that is cut short while it is read kills the process with SIGBUS. Inside `survives_sigbus` the signal
+// ends the reading instead.
+#pragma once
+
+#include <setjmp.h>
+
+#include <atomic>
+
+namespace tenon {
+
+/// Where the signal handler returns to in this thread, nullptr outside of survives_sigbus().
+extern thread_local sigjmp_buf* sigbus_return;
+
+/// Installs the handler for as long as one of these lives; a SIGBUS that no guard expects is passed on.
+class SigbusGuard {
+ public:
+  SigbusGuard();
+  ~SigbusGuard();
+  SigbusGuard(const SigbusGuard&) = delete;
+  SigbusGuard& operator=(const SigbusGuard&) = delete;
+};
+
+/// Runs `read` and says whether it came to its end. It is left without a destructor being run, so it must own nothing.
+/// A SigbusGuard must live.
+template <typename Read>
+bool survives_sigbus(const Read& read) {
+  sigjmp_buf here;
+  if (sigsetjmp(here, 0) != 0) {
+    sigbus_return = nullptr;
+    return false;
+  }
+  sigbus_return = &here;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  read();
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  sigbus_return = nullptr;
+  return true;
+}
+
+}  // namespace tenon

@@ -1,0 +1,58 @@
+// A plan in bytes: what the engine works on. Elements and dtypes are gone; what is left are tensors in files and the
+// runs of bytes between them. Swapping its two sides gives the inverse, by which a conversion is verified.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "engine/copy_loops.h"
+#include "plan/plan.h"
+
+namespace tenon {
+
+/// Where the bytes of a tensor stand.
+struct Region {
+  std::uint32_t file = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// A strided copy out of source tensor `source`.
+struct BytePiece {
+  std::uint32_t source = 0;
+  Box box;
+};
+
+/// A tensor to be filled.
+struct Target {
+  Region region;
+  std::vector<BytePiece> pieces;     // by rising target offset
+  std::vector<std::uint64_t> reach;  // reach[i]: one past the last byte that pieces 0..i fill
+};
+
+struct Transfer {
+  std::vector<Region> sources;
+  std::vector<Target> targets;
+};
+
+/// The transfer that fills the plan's outputs (targets, parallel to Plan::outputs, files are Plan::shards) out of the
+/// checkpoint's tensors (sources, parallel to Checkpoint::tensors). Throws UserError where elements of less than a byte
+/// do not move in whole bytes, std::logic_error where a piece leaves its tensors.
+Transfer make_transfer(const Plan& plan, const Checkpoint& source);
+
+/// The transfer that goes back: sources and targets swapped. Sources that were not read have no pieces.
+Transfer invert(const Transfer& transfer);
+
+/// One past the last target byte that a box fills.
+std::uint64_t end_of(const Box& box);
+
+/// Calls `use` with the parts of a box that fill target bytes begin..end, by rising offset. The box handed over is
+/// only good during the call.
+void clip(const Box& box, std::uint64_t begin, std::uint64_t end, const std::function<void(const Box&)>& use);
+
+/// The pieces of a target that may fill bytes begin..end, as [first, last).
+std::pair<std::size_t, std::size_t> pieces_within(const Target& target, std::uint64_t begin, std::uint64_t end);
+
+}  // namespace tenon

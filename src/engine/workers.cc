@@ -1,0 +1,54 @@
+#include "engine/workers.h"
+
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+
+namespace tenon {
+
+int thread_count(const EngineOptions& options) {
+  return options.threads > 0 ? options.threads : std::max(1, oneapi::tbb::info::default_concurrency());
+}
+
+void Workers::run(const std::function<void()>& work) {
+  const int threads = thread_count(options_);
+  oneapi::tbb::task_arena arena(threads);
+  arena.execute([&] {
+    oneapi::tbb::parallel_for(0, threads, 1, [&](int) { work(); }, oneapi::tbb::static_partitioner());
+  });
+}
+
+void Workers::attempt(std::uint64_t order, const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const Interrupted&) {
+    failed_ = true;
+  } catch (...) {
+    failed_ = true;
+    const std::lock_guard lock(failing_);
+    failures_.emplace(order, std::current_exception());
+  }
+}
+
+void Workers::throw_if_stopped() const {
+  if (stopping()) throw Interrupted();
+}
+
+void Workers::advance(std::uint64_t bytes) {
+  done_ += bytes;
+  if (!options_.progress) return;
+  const std::unique_lock lock(reporting_, std::try_to_lock);
+  const auto now = std::chrono::steady_clock::now();
+  if (!lock || now - reported_ < std::chrono::milliseconds(50)) return;
+  reported_ = now;
+  options_.progress(done_);
+}
+
+void Workers::finish() {
+  if (!failures_.empty()) std::rethrow_exception(failures_.begin()->second);
+  if (stopped_by_user()) throw Interrupted();
+  if (options_.progress) options_.progress(done_);
+}
+
+}  // namespace tenon

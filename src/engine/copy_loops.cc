@@ -1,8 +1,9 @@
-// A transpose reads along one loop and writes along another. Whichever is the inner one, the other side touches a new
-// cache line for every element, and lines are evicted before their neighbours are used. So the two loops with the
-// smallest source stride (`across`) and the smallest target stride (`along`) are cut into tiles that fit the cache,
-// and all the other loops go around them. Where both strides are one element, a tile is turned in registers: N rows of
-// N elements are interleaved log2(N) times, row i with row i + N/2, which is the transpose.
+// A transpose reads along one loop and writes along another. Whichever is the inner one, the other side
+// touches a new cache line for every element, and lines are evicted before their neighbours are used. So the
+// two loops with the smallest source stride (`across`) and the smallest target stride (`along`) are cut into
+// tiles that fit the cache, and all the other loops go around them. Where both strides are one element, a
+// tile is turned in registers: N rows of N elements are interleaved log2(N) times, row i with row i + N/2,
+// which is the transpose.
 
 #include "engine/copy_loops.h"
 
@@ -82,7 +83,8 @@ void copy_tile(const std::byte* source, std::byte* target, const ByteLoop& acros
     }
   }
   for (; done_across < across.extent; ++done_across) {
-    copy_elements<T>(source + done_across * across.source_stride, target + done_across * across.target_stride, along);
+    copy_elements<T>(source + done_across * across.source_stride, target + done_across * across.target_stride,
+                     along);
   }
 }
 

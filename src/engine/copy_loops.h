@@ -23,8 +23,8 @@ struct Box {
   std::vector<ByteLoop> loops;  // by falling target stride; none: one run
 };
 
-/// Copies a box; `source` and `target` are where its first bytes are, its offsets do not count. Allocates nothing and
-/// makes no object that needs destruction, so that a signal handler may jump out of it.
+/// Copies a box; `source` and `target` are where its first bytes are, its offsets do not count. Allocates
+/// nothing and makes no object that needs destruction, so that a signal handler may jump out of it.
 void copy_box(const Box& box, const std::byte* source, std::byte* target);
 
 }  // namespace tenon

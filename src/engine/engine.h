@@ -1,8 +1,9 @@
 // The engine: carries out a plan. It knows no rules and no names, only ranges of bytes.
 //
-// The outputs are cut into tasks of some tens of MiB, each a range of one shard. A task goes through its range in
-// chunks: fill a buffer from the sources, hash it, write it. Tasks write disjoint ranges, so the bytes do not depend on
-// the number of threads; private memory is one buffer per thread, whatever the model's size.
+// The outputs are cut into tasks of some tens of MiB, each a range of one shard. A task goes through its
+// range in chunks: fill a buffer from the sources, hash it, write it. Tasks write disjoint ranges, so the
+// bytes do not depend on the number of threads; private memory is one buffer per thread, whatever the model's
+// size.
 #pragma once
 
 #include <atomic>
@@ -26,11 +27,12 @@ enum class HashKind { kNone, kXxh3, kSha256 };
 struct EngineOptions {
   int threads = 0;  // 0: as many as the machine has
   HashKind hash = HashKind::kXxh3;
-  bool sync = true;                                         // fsync every file before it counts as finished
-  std::function<void(std::uint64_t bytes_done)> progress;   // now and then, from any thread, never concurrently
-  const std::atomic<bool>* stop = nullptr;                  // set by a signal: the engine stops within a chunk
-  std::vector<FinishedShard> finished;                      // of an earlier run and verified: not written again
-  std::function<void(const FinishedShard&)> shard_finished; // from any thread, never concurrently
+  bool sync = true;  // fsync every file before it counts as finished
+  std::function<void(std::uint64_t bytes_done)>
+      progress;                             // now and then, from any thread, never concurrently
+  const std::atomic<bool>* stop = nullptr;  // set by a signal: the engine stops within a chunk
+  std::vector<FinishedShard> finished;      // of an earlier run and verified: not written again
+  std::function<void(const FinishedShard&)> shard_finished;  // from any thread, never concurrently
 };
 
 struct EngineResult {
@@ -47,8 +49,9 @@ class Interrupted : public std::exception {
   const char* what() const noexcept override { return "interrupted"; }
 };
 
-/// Writes every shard of the plan into `folder` (which exists). Throws SystemError (disk full, I/O), UserError where
-/// the source changed under way, Interrupted where `stop` was set; of several failures the first in the plan's order.
+/// Writes every shard of the plan into `folder` (which exists). Throws SystemError (disk full, I/O),
+/// UserError where the source changed under way, Interrupted where `stop` was set; of several failures the
+/// first in the plan's order.
 EngineResult execute(const Plan& plan, const Checkpoint& source, const std::filesystem::path& folder,
                      const EngineOptions& options);
 

@@ -41,7 +41,7 @@ class Execution {
     std::unique_ptr<std::byte[]> buffer;  // a page of it takes memory when it is first used
     std::uint64_t filled = 0;
     std::uint64_t position = 0;  // of the buffer's first byte in the shard
-    std::vector<Run> runs;  // what the last fill() copied as it was
+    std::vector<Run> runs;       // what the last fill() copied as it was
     SourceHasher source_hasher;
     OutputHasher output_hasher;
   };
@@ -49,7 +49,8 @@ class Execution {
   void work();
   void run_task(const Task& task, Worker& worker);
   void fill_segment(const Segment& segment, std::uint32_t shard, Worker& worker);
-  void hash_chunk(const Segment& segment, std::uint64_t offset, std::span<const std::byte> bytes, Worker& worker);
+  void hash_chunk(const Segment& segment, std::uint64_t offset, std::span<const std::byte> bytes,
+                  Worker& worker);
   void flush(std::uint32_t shard, Worker& worker);
   void hash_segment(const Segment& segment, Worker& worker);
   void finish_shard(std::uint32_t shard);
@@ -71,7 +72,8 @@ Execution::Worker::Worker(Execution& execution)
       source_hasher(execution.transfer_.sources, execution.files_, execution.hashes_.sources()),
       output_hasher(execution.transfer_, execution.hashes_.outputs(), execution.hashes_.sources()) {}
 
-Schedule make_schedule(const Transfer& transfer, const std::vector<bool>& wanted, const HashBook& hashes, int threads) {
+Schedule make_schedule(const Transfer& transfer, const std::vector<bool>& wanted, const HashBook& hashes,
+                       int threads) {
   Schedule schedule = schedule_fill(transfer, wanted, threads);
   hashes.schedule(schedule, wanted);
   return schedule;
@@ -126,11 +128,13 @@ void Execution::run_task(const Task& task, Worker& worker) {
   worker.source_hasher.finish();
   const Segment& first = task.segments.front();
   if (options_.sync) {
-    outputs_.start_writeback(task.lane, transfer_.targets[first.tensor].region.offset + first.begin, task.bytes);
+    outputs_.start_writeback(task.lane, transfer_.targets[first.tensor].region.offset + first.begin,
+                             task.bytes);
   }
 }
 
-// Small tensors that stand side by side are written together; each chunk of a larger one is written by itself.
+// Small tensors that stand side by side are written together; each chunk of a larger one is written by
+// itself.
 void Execution::fill_segment(const Segment& segment, std::uint32_t shard, Worker& worker) {
   const Target& target = transfer_.targets[segment.tensor];
   for (std::uint64_t begin = segment.begin; begin < segment.end;) {
@@ -138,7 +142,8 @@ void Execution::fill_segment(const Segment& segment, std::uint32_t shard, Worker
     const std::uint64_t end = chunk_end(target, begin, segment.end);
     const std::uint64_t size = end - begin;
     const std::uint64_t position = target.region.offset + begin;
-    if (worker.filled + size > kReadChunk || worker.position + worker.filled != position) flush(shard, worker);
+    if (worker.filled + size > kReadChunk || worker.position + worker.filled != position)
+      flush(shard, worker);
     if (worker.filled == 0) worker.position = position;
     const std::span<std::byte> out(worker.buffer.get() + worker.filled, size);
     worker.runs.clear();

@@ -5,7 +5,7 @@
 namespace tenon {
 namespace {
 
-constexpr std::uint64_t kLine = 64;            // bytes of a cache line
+constexpr std::uint64_t kLine = 64;                // bytes of a cache line
 constexpr std::uint64_t kWorthReading = 64 << 10;  // shorter runs are cheaper to copy out of a mapping
 
 const BytePiece* piece_at(const Target& target, std::uint64_t offset) {
@@ -18,13 +18,13 @@ const BytePiece* piece_at(const Target& target, std::uint64_t offset) {
   return nullptr;
 }
 
-// Chunks end at multiples of this after the piece's first byte. Along the loop with the smallest source stride
-// neighbours in the source are far apart in the target; a chunk takes as many of them as it has room for, whole
-// lines at best.
+// Chunks end at multiples of this after the piece's first byte. Along the loop with the smallest source
+// stride neighbours in the source are far apart in the target; a chunk takes as many of them as it has room
+// for, whole lines at best.
 std::uint64_t chunk_grid(const Box& box) {
-  const auto across = std::min_element(box.loops.begin(), box.loops.end(), [](const ByteLoop& a, const ByteLoop& b) {
-    return a.source_stride < b.source_stride;
-  });
+  const auto across = std::min_element(
+      box.loops.begin(), box.loops.end(),
+      [](const ByteLoop& a, const ByteLoop& b) { return a.source_stride < b.source_stride; });
   const std::uint64_t whole = across->extent * across->target_stride;
   if (whole <= kGatherChunk) return kGatherChunk / whole * whole;
   const std::uint64_t fit = kGatherChunk / across->target_stride;
@@ -32,12 +32,13 @@ std::uint64_t chunk_grid(const Box& box) {
   return (fit > per_line ? fit / per_line * per_line : fit) * across->target_stride;
 }
 
-void read_runs(const Box& box, std::size_t depth, std::uint64_t source, std::byte* target, const Region& region,
-               SourceFiles& files) {
+void read_runs(const Box& box, std::size_t depth, std::uint64_t source, std::byte* target,
+               const Region& region, SourceFiles& files) {
   if (depth == box.loops.size()) return files.read(region.file, region.offset + source, {target, box.run});
   const ByteLoop& loop = box.loops[depth];
   for (std::uint64_t i = 0; i < loop.extent; ++i) {
-    read_runs(box, depth + 1, source + i * loop.source_stride, target + i * loop.target_stride, region, files);
+    read_runs(box, depth + 1, source + i * loop.source_stride, target + i * loop.target_stride, region,
+              files);
   }
 }
 
@@ -45,7 +46,8 @@ void read_runs(const Box& box, std::size_t depth, std::uint64_t source, std::byt
 
 std::uint64_t chunk_end(const Target& target, std::uint64_t begin, std::uint64_t end) {
   const BytePiece* piece = piece_at(target, begin);
-  if (piece == nullptr || piece->box.loops.empty() || piece->box.run >= kLine) return std::min(end, begin + kReadChunk);
+  if (piece == nullptr || piece->box.loops.empty() || piece->box.run >= kLine)
+    return std::min(end, begin + kReadChunk);
   const std::uint64_t grid = chunk_grid(piece->box);
   const std::uint64_t inside = begin - piece->box.target_offset;
   const std::uint64_t wanted = grid == 0 ? kGatherChunk : grid - inside % grid;

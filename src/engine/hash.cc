@@ -39,16 +39,22 @@ struct StreamHash::State {
   XXH3_state_t* xxh;
 };
 
-StreamHash::StreamHash() : state_(std::make_unique<State>()) { reset(); }
+StreamHash::StreamHash() : state_(std::make_unique<State>()) {
+  reset();
+}
 StreamHash::~StreamHash() = default;
 
-void StreamHash::reset() { XXH3_128bits_reset(state_->xxh); }
+void StreamHash::reset() {
+  XXH3_128bits_reset(state_->xxh);
+}
 
 void StreamHash::update(std::span<const std::byte> bytes) {
   XXH3_128bits_update(state_->xxh, bytes.data(), bytes.size());
 }
 
-Digest StreamHash::digest() const { return canonical(XXH3_128bits_digest(state_->xxh)); }
+Digest StreamHash::digest() const {
+  return canonical(XXH3_128bits_digest(state_->xxh));
+}
 
 std::uint64_t hash_blocks(std::uint64_t bytes) {
   return bytes <= kHashBlock ? 1 : bytes / kHashBlock + (bytes % kHashBlock != 0);
@@ -59,7 +65,8 @@ std::string tensor_hash(std::span<const Digest> blocks) {
   return "xxh3-128-16m:" + hex(canonical(XXH3_128bits(blocks.data(), blocks.size_bytes())));
 }
 
-std::string sha256_of_range(int descriptor, const std::string& path, std::uint64_t offset, std::uint64_t size) {
+std::string sha256_of_range(int descriptor, const std::string& path, std::uint64_t offset,
+                            std::uint64_t size) {
   const auto require = [](int status) {
     if (status != 1) throw std::runtime_error("OpenSSL cannot compute SHA-256");
   };

@@ -69,7 +69,8 @@ void HashBook::take_over(const FinishedShard& shard) {
     source_hashes_[i] = known->second;
     claimed_[i] = true;
     hashed_[i] = true;
-    for (std::uint64_t block = 0; block < hash_blocks(source_.tensors[i].bytes); ++block) source_digests_.claim(i, block);
+    for (std::uint64_t block = 0; block < hash_blocks(source_.tensors[i].bytes); ++block)
+      source_digests_.claim(i, block);
   }
 }
 
@@ -82,7 +83,8 @@ void HashBook::schedule(Schedule& schedule, const std::vector<bool>& wanted) con
     for (const BytePiece& piece : target.pieces) {
       if (!piece.box.loops.empty()) continue;
       const std::uint64_t begin = piece.box.source_offset;
-      for (std::uint64_t block = (begin + kHashBlock - 1) / kHashBlock; block * kHashBlock < begin + piece.box.run; ++block) {
+      for (std::uint64_t block = (begin + kHashBlock - 1) / kHashBlock;
+           block * kHashBlock < begin + piece.box.run; ++block) {
         passes[piece.source][block] = true;
       }
     }
@@ -107,7 +109,8 @@ std::vector<std::uint32_t> HashBook::sources_for(std::uint32_t shard) const {
   return sources;
 }
 
-// A tensor that is copied as it is gets its hash from the source, so that it says what should stand in the output.
+// A tensor that is copied as it is gets its hash from the source, so that it says what should stand in the
+// output.
 void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const OutputFiles& outputs) {
   if (kind_ != HashKind::kSha256) return;
   std::vector<std::function<void()>> jobs;
@@ -121,7 +124,8 @@ void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const Outpu
     own[i] = true;
     jobs.push_back([&, i] {
       const Region& region = transfer_.sources[i];
-      source_hashes_[i] = sha256_of_range(sources.descriptor(region.file), sources.path(region.file), region.offset, region.bytes);
+      source_hashes_[i] = sha256_of_range(sources.descriptor(region.file), sources.path(region.file),
+                                          region.offset, region.bytes);
       hashed_[i] = true;
     });
   }
@@ -135,13 +139,13 @@ void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const Outpu
     }
     jobs.push_back([&, i] {
       const Region& region = transfer_.targets[i].region;
-      output_hashes_[i] = sha256_of_range(outputs.descriptor(shard), outputs.path(shard), region.offset, region.bytes);
+      output_hashes_[i] =
+          sha256_of_range(outputs.descriptor(shard), outputs.path(shard), region.offset, region.bytes);
     });
   }
   // Isolated, so that a thread that waits here takes no other shard's work in the meantime.
-  oneapi::tbb::this_task_arena::isolate([&] {
-    oneapi::tbb::parallel_for(std::size_t{0}, jobs.size(), [&](std::size_t i) { jobs[i](); });
-  });
+  oneapi::tbb::this_task_arena::isolate(
+      [&] { oneapi::tbb::parallel_for(std::size_t{0}, jobs.size(), [&](std::size_t i) { jobs[i](); }); });
   for (const auto& [output, source] : same) output_hashes_[output] = source_hashes_[source];
   shard_hashes_[plan_.shards[shard].name] = whole_file;
 }

@@ -1,5 +1,5 @@
-// The hashes of one conversion: which tensors need one, which blocks do not pass through the copy and need reading of
-// their own, and what is known in the end.
+// The hashes of one conversion: which tensors need one, which blocks do not pass through the copy and need
+// reading of their own, and what is known in the end.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,8 @@ namespace tenon {
 
 class HashBook {
  public:
-  HashBook(const Plan& plan, const Checkpoint& source, const Transfer& transfer, const EngineOptions& options);
+  HashBook(const Plan& plan, const Checkpoint& source, const Transfer& transfer,
+           const EngineOptions& options);
 
   /// XXH3 is computed while bytes pass, SHA-256 when a shard is complete.
   bool while_passing() const { return kind_ == HashKind::kXxh3; }

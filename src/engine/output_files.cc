@@ -50,9 +50,11 @@ void OutputFiles::create(const PlannedShard& shard, File& file) {
   if (file.descriptor < 0) throw_failure("create", file, errno);
   const auto size = static_cast<off_t>(shard.size);
   if (retry_interrupted([&] { return fallocate(file.descriptor, 0, 0, size); }) != 0) {
-    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) throw_failure("reserve space for", file, errno);
+    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)
+      throw_failure("reserve space for", file, errno);
     reserved_ = false;
-    if (retry_interrupted([&] { return ftruncate(file.descriptor, size); }) != 0) throw_failure("extend", file, errno);
+    if (retry_interrupted([&] { return ftruncate(file.descriptor, size); }) != 0)
+      throw_failure("extend", file, errno);
   }
   const auto shard_index = static_cast<std::uint32_t>(&file - files_.data());
   write(shard_index, 0, std::as_bytes(std::span(shard.header)));
@@ -77,7 +79,8 @@ void OutputFiles::start_writeback(std::uint32_t shard, std::uint64_t offset, std
 
 void OutputFiles::finish(std::uint32_t shard, bool sync) {
   File& file = files_[shard];
-  if (sync && retry_interrupted([&] { return fsync(file.descriptor); }) != 0) throw_failure("sync", file, errno);
+  if (sync && retry_interrupted([&] { return fsync(file.descriptor); }) != 0)
+    throw_failure("sync", file, errno);
   const int closed = close(std::exchange(file.descriptor, -1));
   if (closed != 0 && errno != EINTR) throw_failure("close", file, errno);
 }

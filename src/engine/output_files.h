@@ -1,4 +1,5 @@
-// The shards being written: their whole size is reserved and their header written before the first tensor byte.
+// The shards being written: their whole size is reserved and their header written before the first tensor
+// byte.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,8 @@
 
 namespace tenon {
 
-/// Different shards, and different ranges of one shard, may be written from several threads at once. Whatever the system
-/// cannot do is a SystemError with path and, for a full disk, how much was needed and is free.
+/// Different shards, and different ranges of one shard, may be written from several threads at once. Whatever
+/// the system cannot do is a SystemError with path and, for a full disk, how much was needed and is free.
 class OutputFiles {
  public:
   /// Creates in `folder` those shards for which `wanted` holds.

@@ -14,13 +14,14 @@
 
 namespace tenon {
 
-/// Hashes the blocks of source tensors out of runs of their bytes that one thread copies. A run that ends within a block
-/// is followed to the block's end by reading on, so that no state outlives a task.
+/// Hashes the blocks of source tensors out of runs of their bytes that one thread copies. A run that ends
+/// within a block is followed to the block's end by reading on, so that no state outlives a task.
 class SourceHasher {
  public:
   SourceHasher(const std::vector<Region>& sources, SourceFiles& files, BlockDigests& digests);
 
-  /// Bytes of `source` from `offset` on have been read. Blocks that begin in them and are not claimed yet are hashed.
+  /// Bytes of `source` from `offset` on have been read. Blocks that begin in them and are not claimed yet are
+  /// hashed.
   void feed(std::uint32_t source, std::uint64_t offset, std::span<const std::byte> bytes);
 
   /// Completes the block that is open, if any.
@@ -43,13 +44,14 @@ class OutputHasher {
  public:
   OutputHasher(const Transfer& transfer, BlockDigests& outputs, BlockDigests& sources);
 
-  /// Bytes of an output from `offset` on; calls go on where the one before ended, or begin a block. A block that is
-  /// one of a source tensor as well is hashed once for both.
+  /// Bytes of an output from `offset` on; calls go on where the one before ended, or begin a block. A block
+  /// that is one of a source tensor as well is hashed once for both.
   void feed(std::uint32_t output, std::uint64_t offset, std::span<const std::byte> bytes);
 
  private:
   using Block = std::pair<std::uint32_t, std::uint64_t>;  // tensor, number
-  std::optional<Block> same_source_block(std::uint32_t output, std::uint64_t offset, std::uint64_t size) const;
+  std::optional<Block> same_source_block(std::uint32_t output, std::uint64_t offset,
+                                         std::uint64_t size) const;
 
   const Transfer& transfer_;
   BlockDigests& outputs_;

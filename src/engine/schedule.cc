@@ -123,11 +123,13 @@ TaskQueue::TaskQueue(const Schedule& schedule, int threads)
   });
 }
 
-// Lanes are taken in order, so that shards get finished and the source is read from front to back. Among the last ones
-// the fullest goes first: they end together, and no thread is left to share a file with another.
+// Lanes are taken in order, so that shards get finished and the source is read from front to back. Among the
+// last ones the fullest goes first: they end together, and no thread is left to share a file with another.
 std::optional<std::uint32_t> TaskQueue::take() {
   const std::lock_guard lock(mutex_);
-  const auto is_open = [&](std::size_t lane) { return lanes_[lane].next < schedule_.lanes[lane].tasks.size(); };
+  const auto is_open = [&](std::size_t lane) {
+    return lanes_[lane].next < schedule_.lanes[lane].tasks.size();
+  };
   while (first_open_ < order_.size() && !is_open(order_[first_open_])) ++first_open_;
   std::vector<std::size_t> open;
   for (std::size_t i = first_open_; i < order_.size() && open.size() < 2 * threads_; ++i) {
@@ -138,8 +140,8 @@ std::optional<std::uint32_t> TaskQueue::take() {
   const auto rank = [&](std::size_t lane) {
     return std::pair(lanes_[lane].running, last_ones ? ~lanes_[lane].bytes_left : 0);
   };
-  const std::size_t best = *std::min_element(
-      open.begin(), open.end(), [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+  const std::size_t best = *std::min_element(open.begin(), open.end(),
+                                             [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
   State& lane = lanes_[best];
   ++lane.running;
   const std::uint32_t task = schedule_.lanes[best].tasks[lane.next++];

@@ -1,5 +1,5 @@
-// How a transfer is cut into tasks and in which order threads take them. Two threads that write to one file wait for
-// each other, so threads spread over the shards first; within a shard, tasks follow the source.
+// How a transfer is cut into tasks and in which order threads take them. Two threads that write to one file
+// wait for each other, so threads spread over the shards first; within a shard, tasks follow the source.
 #pragma once
 
 #include <cstdint>

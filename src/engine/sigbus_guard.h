@@ -1,5 +1,5 @@
-// A mapped file that is cut short while it is read kills the process with SIGBUS. Inside `survives_sigbus` the signal
-// ends the reading instead.
+// A mapped file that is cut short while it is read kills the process with SIGBUS. Inside `survives_sigbus`
+// the signal ends the reading instead.
 #pragma once
 
 #include <setjmp.h>
@@ -20,8 +20,8 @@ class SigbusGuard {
   SigbusGuard& operator=(const SigbusGuard&) = delete;
 };
 
-/// Runs `read` and says whether it came to its end. It is left without a destructor being run, so it must own nothing.
-/// A SigbusGuard must live.
+/// Runs `read` and says whether it came to its end. It is left without a destructor being run, so it must own
+/// nothing. A SigbusGuard must live.
 template <typename Read>
 bool survives_sigbus(const Read& read) {
   sigjmp_buf here;

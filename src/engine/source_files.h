@@ -1,5 +1,5 @@
-// The files that bytes are taken from. Adjacent bytes are read (no page faults, no signals); scattered ones are
-// gathered out of a mapping, which is made when it is first asked for.
+// The files that bytes are taken from. Adjacent bytes are read (no page faults, no signals); scattered ones
+// are gathered out of a mapping, which is made when it is first asked for.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@
 
 namespace tenon {
 
-/// Any member may be called from any thread. A file whose size or modification time is no longer what its ShardFile says
-/// is refused with UserError; what the system cannot do is a SystemError.
+/// Any member may be called from any thread. A file whose size or modification time is no longer what its
+/// ShardFile says is refused with UserError; what the system cannot do is a SystemError.
 class SourceFiles {
  public:
   explicit SourceFiles(const std::vector<ShardFile>& files);

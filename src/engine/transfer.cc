@@ -18,7 +18,8 @@ std::uint64_t to_bytes(std::int64_t elements, int bits, bool& whole) {
 }
 
 // One past the last byte that a box touches on one side, where that is within `bytes`.
-bool stays_within(const Box& box, std::uint64_t ByteLoop::*stride, std::uint64_t offset, std::uint64_t bytes) {
+bool stays_within(const Box& box, std::uint64_t ByteLoop::*stride, std::uint64_t offset,
+                  std::uint64_t bytes) {
   std::optional<std::uint64_t> end = checked_add(offset, box.run);
   for (const ByteLoop& loop : box.loops) {
     const auto way = checked_mul(loop.extent - 1, loop.*stride);
@@ -56,9 +57,10 @@ std::optional<Box> lower(const Piece& piece, const PlannedTensor& output) {
   }
   box.run = to_bytes(run, bits, whole);
   if (!whole) {
-    throw UserError({"", 0, 0, {}, output.key, ""},
-                    fmt::format("{} elements of {} bits cannot be moved one by one", name_of(output.view.dtype), bits),
-                    "Only transforms that move whole bytes of such tensors are possible.");
+    throw UserError(
+        {"", 0, 0, {}, output.key, ""},
+        fmt::format("{} elements of {} bits cannot be moved one by one", name_of(output.view.dtype), bits),
+        "Only transforms that move whole bytes of such tensors are possible.");
   }
   sort_and_merge(box);
   return box;
@@ -132,7 +134,8 @@ struct Clipper {
         end >= target + rest ? std::min(loop.extent, (end - target - rest) / step + 1) : 0;
     if (inner_first >= inner_last) return descend(first, last);
     descend(first, inner_first);
-    emit(depth, source + inner_first * loop.source_stride, target + inner_first * step, inner_last - inner_first);
+    emit(depth, source + inner_first * loop.source_stride, target + inner_first * step,
+         inner_last - inner_first);
     descend(inner_last, last);
   }
 };
@@ -145,22 +148,24 @@ std::uint64_t end_of(const Box& box) {
   return end;
 }
 
-void clip(const Box& box, std::uint64_t begin, std::uint64_t end, const std::function<void(const Box&)>& use) {
+void clip(const Box& box, std::uint64_t begin, std::uint64_t end,
+          const std::function<void(const Box&)>& use) {
   Clipper{box, begin, end, use}.visit(0, box.source_offset, box.target_offset);
 }
 
-std::pair<std::size_t, std::size_t> pieces_within(const Target& target, std::uint64_t begin, std::uint64_t end) {
+std::pair<std::size_t, std::size_t> pieces_within(const Target& target, std::uint64_t begin,
+                                                  std::uint64_t end) {
   const auto first = std::upper_bound(target.reach.begin(), target.reach.end(), begin) - target.reach.begin();
-  const auto last = std::lower_bound(target.pieces.begin() + first, target.pieces.end(), end,
-                                     [](const BytePiece& piece, std::uint64_t offset) {
-                                       return piece.box.target_offset < offset;
-                                     });
+  const auto last = std::lower_bound(
+      target.pieces.begin() + first, target.pieces.end(), end,
+      [](const BytePiece& piece, std::uint64_t offset) { return piece.box.target_offset < offset; });
   return {static_cast<std::size_t>(first), static_cast<std::size_t>(last - target.pieces.begin())};
 }
 
 Transfer make_transfer(const Plan& plan, const Checkpoint& source) {
   Transfer transfer;
-  for (const Tensor& tensor : source.tensors) transfer.sources.push_back({tensor.shard, tensor.offset, tensor.bytes});
+  for (const Tensor& tensor : source.tensors)
+    transfer.sources.push_back({tensor.shard, tensor.offset, tensor.bytes});
   for (const PlannedTensor& output : plan.outputs) {
     Target target{{output.shard, output.offset, output.bytes}, {}, {}};
     for (const Piece& piece : output.view.pieces) {
@@ -168,7 +173,8 @@ Transfer make_transfer(const Plan& plan, const Checkpoint& source) {
       if (!box) continue;
       if (piece.source >= source.tensors.size() ||
           !stays_within(*box, &ByteLoop::target_stride, box->target_offset, output.bytes) ||
-          !stays_within(*box, &ByteLoop::source_stride, box->source_offset, source.tensors[piece.source].bytes)) {
+          !stays_within(*box, &ByteLoop::source_stride, box->source_offset,
+                        source.tensors[piece.source].bytes)) {
         throw std::logic_error("a piece of the plan leaves its tensors: " + output.key);
       }
       target.pieces.push_back({piece.source, *box});

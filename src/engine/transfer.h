@@ -1,5 +1,6 @@
-// A plan in bytes: what the engine works on. Elements and dtypes are gone; what is left are tensors in files and the
-// runs of bytes between them. Swapping its two sides gives the inverse, by which a conversion is verified.
+// A plan in bytes: what the engine works on. Elements and dtypes are gone; what is left are tensors in files
+// and the runs of bytes between them. Swapping its two sides gives the inverse, by which a conversion is
+// verified.
 #pragma once
 
 #include <cstdint>
@@ -37,9 +38,10 @@ struct Transfer {
   std::vector<Target> targets;
 };
 
-/// The transfer that fills the plan's outputs (targets, parallel to Plan::outputs, files are Plan::shards) out of the
-/// checkpoint's tensors (sources, parallel to Checkpoint::tensors). Throws UserError where elements of less than a byte
-/// do not move in whole bytes, std::logic_error where a piece leaves its tensors.
+/// The transfer that fills the plan's outputs (targets, parallel to Plan::outputs, files are Plan::shards)
+/// out of the checkpoint's tensors (sources, parallel to Checkpoint::tensors). Throws UserError where
+/// elements of less than a byte do not move in whole bytes, std::logic_error where a piece leaves its
+/// tensors.
 Transfer make_transfer(const Plan& plan, const Checkpoint& source);
 
 /// The transfer that goes back: sources and targets swapped. Sources that were not read have no pieces.
@@ -48,11 +50,12 @@ Transfer invert(const Transfer& transfer);
 /// One past the last target byte that a box fills.
 std::uint64_t end_of(const Box& box);
 
-/// Calls `use` with the parts of a box that fill target bytes begin..end, by rising offset. The box handed over is
-/// only good during the call.
+/// Calls `use` with the parts of a box that fill target bytes begin..end, by rising offset. The box handed
+/// over is only good during the call.
 void clip(const Box& box, std::uint64_t begin, std::uint64_t end, const std::function<void(const Box&)>& use);
 
 /// The pieces of a target that may fill bytes begin..end, as [first, last).
-std::pair<std::size_t, std::size_t> pieces_within(const Target& target, std::uint64_t begin, std::uint64_t end);
+std::pair<std::size_t, std::size_t> pieces_within(const Target& target, std::uint64_t begin,
+                                                  std::uint64_t end);
 
 }  // namespace tenon

@@ -1,5 +1,6 @@
 #include "engine/workers.h"
 
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
@@ -7,15 +8,22 @@
 
 namespace tenon {
 
+namespace tbb = oneapi::tbb;
+
 int thread_count(const EngineOptions& options) {
-  return options.threads > 0 ? options.threads : std::max(1, oneapi::tbb::info::default_concurrency());
+  return options.threads > 0 ? options.threads : std::max(1, tbb::info::default_concurrency());
 }
 
 void Workers::run(const std::function<void()>& work) {
   const int threads = thread_count(options_);
-  oneapi::tbb::task_arena arena(threads);
+  const auto allowed =
+      std::max(static_cast<std::size_t>(threads),
+               tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism));
+  const tbb::global_control allow(tbb::global_control::max_allowed_parallelism, allowed);
+  tbb::task_arena arena(threads);
   arena.execute([&] {
-    oneapi::tbb::parallel_for(0, threads, 1, [&](int) { work(); }, oneapi::tbb::static_partitioner());
+    tbb::parallel_for(
+        0, threads, 1, [&](int) { work(); }, tbb::static_partitioner());
   });
 }
 

@@ -1,5 +1,5 @@
-// What every parallel loop of the engine shares: a bounded number of threads, errors in a fixed order, a stop flag and
-// progress.
+// What every parallel loop of the engine shares: a bounded number of threads, errors in a fixed order, a stop
+// flag and progress.
 #pragma once
 
 #include <atomic>
@@ -36,13 +36,16 @@ class Workers {
   /// Counts bytes and calls the user's progress at most every 50 ms.
   void advance(std::uint64_t bytes);
 
-  /// Throws the failure with the lowest order, else Interrupted where the user stopped; else reports the final progress.
+  /// Throws the failure with the lowest order, else Interrupted where the user stopped; else reports the
+  /// final progress.
   void finish();
 
   std::uint64_t bytes_done() const { return done_; }
 
  private:
-  bool stopped_by_user() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed); }
+  bool stopped_by_user() const {
+    return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed);
+  }
 
   const EngineOptions& options_;
   std::atomic<bool> failed_ = false;

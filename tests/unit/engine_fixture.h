@@ -1,12 +1,14 @@
 // Checkpoints and plans made by hand, for the engine's tests: no rules, no headers to parse.
 #pragma once
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -44,8 +46,10 @@ inline std::string read_bytes(const std::filesystem::path& path) {
 inline ShardFile describe_file(const std::filesystem::path& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) throw std::runtime_error("stat failed");
-  return {path, static_cast<std::uint64_t>(status.st_size),
-          static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec, {}};
+  return {path,
+          static_cast<std::uint64_t>(status.st_size),
+          static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec,
+          {}};
 }
 
 /// A source of random bytes: shards of tensors, eight bytes of "header" before the first one.
@@ -57,13 +61,18 @@ class HandMadeSource {
     if (contents_.size() <= shard) contents_.resize(shard + 1, "headerxx");
     const std::uint64_t bytes = byte_size(dtype, shape).value();
     checkpoint.tensors.push_back({key, dtype, shape, shard, contents_[shard].size(), bytes});
-    for (std::uint64_t i = 0; i < bytes; ++i) contents_[shard] += static_cast<char>(random_());
+    std::string content((bytes + 7) / 8 * 8, '\0');
+    for (std::uint64_t i = 0; i < bytes; i += 8) {
+      const std::uint64_t word = random_();
+      std::memcpy(content.data() + i, &word, 8);
+    }
+    contents_[shard].append(content, 0, bytes);
     return static_cast<std::uint32_t>(checkpoint.tensors.size() - 1);
   }
 
   void write() {
     for (std::size_t i = 0; i < contents_.size(); ++i) {
-      const auto path = folder_ / ("source-" + std::to_string(i));
+      const auto path = folder_ / (fmt::format("source-{}", i));
       std::ofstream(path, std::ios::binary) << contents_[i];
       checkpoint.shards.push_back(describe_file(path));
     }
@@ -85,7 +94,7 @@ class HandMadeSource {
 /// Appends an output to a plan; `shard` must be the last one or the one after.
 inline PlannedTensor& add_output(Plan& plan, const std::string& key, View view, std::uint32_t shard = 0) {
   if (plan.shards.size() <= shard) {
-    plan.shards.push_back({"shard-" + std::to_string(shard), "HEADER", 6});
+    plan.shards.push_back({fmt::format("shard-{}", shard), "HEADER", 6});
   }
   const std::uint64_t bytes = byte_size(view.dtype, view.shape).value();
   plan.outputs.push_back({key, std::move(view), -1, shard, plan.shards[shard].size, bytes});
@@ -93,37 +102,35 @@ inline PlannedTensor& add_output(Plan& plan, const std::string& key, View view, 
   return plan.outputs.back();
 }
 
+inline void copy_elements_one_by_one(const Piece& piece, std::size_t depth, std::int64_t at_source,
+                                     std::int64_t at_output, std::size_t size, const std::string& from,
+                                     std::string& to) {
+  if (depth == piece.loops.size()) {
+    std::copy_n(from.data() + static_cast<std::size_t>(at_source) * size, size,
+                to.data() + static_cast<std::size_t>(at_output) * size);
+    return;
+  }
+  const Loop& loop = piece.loops[depth];
+  for (std::int64_t i = 0; i < loop.extent; ++i) {
+    copy_elements_one_by_one(piece, depth + 1, at_source + i * loop.source_stride,
+                             at_output + i * loop.output_stride, size, from, to);
+  }
+}
+
 /// What an output must hold, one element after the other.
 inline std::string expected_bytes(const PlannedTensor& output, const HandMadeSource& source) {
   std::string out(output.bytes, '\0');
   const std::size_t size = static_cast<std::size_t>(bits_of(output.view.dtype)) / 8;
-  std::map<std::uint32_t, std::string> sources;
   for (const Piece& piece : output.view.pieces) {
-    if (!sources.contains(piece.source)) sources[piece.source] = source.bytes_of(piece.source);
-    const std::string& from = sources[piece.source];
-    const std::int64_t count = [&] {
-      std::int64_t n = 1;
-      for (const Loop& loop : piece.loops) n *= loop.extent;
-      return n;
-    }();
-    for (std::int64_t i = 0; i < count; ++i) {
-      std::int64_t at_source = piece.source_offset;
-      std::int64_t at_output = piece.output_offset;
-      std::int64_t rest = i;
-      for (auto loop = piece.loops.rbegin(); loop != piece.loops.rend(); ++loop) {
-        at_source += rest % loop->extent * loop->source_stride;
-        at_output += rest % loop->extent * loop->output_stride;
-        rest /= loop->extent;
-      }
-      out.replace(static_cast<std::size_t>(at_output) * size, size,
-                  from.substr(static_cast<std::size_t>(at_source) * size, size));
-    }
+    copy_elements_one_by_one(piece, 0, piece.source_offset, piece.output_offset, size,
+                             source.bytes_of(piece.source), out);
   }
   return out;
 }
 
 /// The view of a row-major source whose axes are permuted: output axis i is source axis order[i].
-inline View permuted_view(std::uint32_t source, DType dtype, const Shape& shape, const std::vector<int>& order) {
+inline View permuted_view(std::uint32_t source, DType dtype, const Shape& shape,
+                          const std::vector<int>& order) {
   std::vector<std::int64_t> source_strides(shape.size(), 1);
   for (std::size_t i = shape.size(); i-- > 1;) source_strides[i - 1] = source_strides[i] * shape[i];
   View view{dtype, {}, {{source, 0, 0, {}}}};
@@ -131,7 +138,8 @@ inline View permuted_view(std::uint32_t source, DType dtype, const Shape& shape,
   std::int64_t stride = 1;
   for (std::size_t i = order.size(); i-- > 0;) {
     const auto axis = static_cast<std::size_t>(order[i]);
-    view.pieces[0].loops.insert(view.pieces[0].loops.begin(), Loop{shape[axis], source_strides[axis], stride});
+    view.pieces[0].loops.insert(view.pieces[0].loops.begin(),
+                                Loop{shape[axis], source_strides[axis], stride});
     stride *= shape[axis];
   }
   return view;
@@ -139,7 +147,8 @@ inline View permuted_view(std::uint32_t source, DType dtype, const Shape& shape,
 
 /// Joins views of one dtype and shape along a new innermost (`interleaved`) or outermost axis.
 inline View joined_view(const std::vector<View>& parts, bool interleaved) {
-  View view{parts[0].dtype, {static_cast<std::int64_t>(element_count(parts[0].shape).value() * parts.size())}, {}};
+  View view{
+      parts[0].dtype, {static_cast<std::int64_t>(element_count(parts[0].shape).value() * parts.size())}, {}};
   const auto count = static_cast<std::int64_t>(parts.size());
   const std::int64_t each = view.shape[0] / count;
   for (std::int64_t i = 0; i < count; ++i) {

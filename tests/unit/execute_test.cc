@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <sys/mount.h>
 
 #include <algorithm>
@@ -25,30 +26,34 @@ std::string hash_of(const std::string& bytes) {
   std::vector<Digest> blocks;
   for (std::size_t at = 0; at == 0 || at < bytes.size(); at += kHashBlock) {
     StreamHash hash;
-    hash.update(std::as_bytes(std::span(bytes)).subspan(at, std::min<std::size_t>(kHashBlock, bytes.size() - at)));
+    hash.update(
+        std::as_bytes(std::span(bytes)).subspan(at, std::min<std::size_t>(kHashBlock, bytes.size() - at)));
     blocks.push_back(hash.digest());
   }
   return tensor_hash(blocks);
 }
 
-// Outputs that are permutations, stacks and interleavings of permutations of random tensors, over three shards.
+// Outputs that are permutations, stacks and interleavings of permutations of random tensors, over three
+// shards.
 Plan random_plan(HandMadeSource& source, std::mt19937& random) {
   const std::vector<DType> dtypes = {DType::kU8, DType::kBF16, DType::kF32, DType::kF64};
   Plan plan;
   for (int i = 0; i < 12; ++i) {
     const DType dtype = dtypes[random() % dtypes.size()];
     Shape shape;
-    for (std::size_t rank = 1 + random() % 4; rank > 0; --rank) shape.push_back(1 + static_cast<int>(random() % 40));
+    for (std::size_t rank = 1 + random() % 4; rank > 0; --rank)
+      shape.push_back(1 + static_cast<int>(random() % 40));
     if (i == 3) shape = {1100, 700};
     std::vector<int> order(shape.size());
     for (std::size_t axis = 0; axis < order.size(); ++axis) order[axis] = static_cast<int>(axis);
     if (random() % 4 != 0) std::shuffle(order.begin(), order.end(), random);
     std::vector<View> parts;
     for (std::size_t part = 1 + random() % 3; part > 0; --part) {
-      const std::string key = "s" + std::to_string(source.checkpoint.tensors.size());
+      const std::string key = fmt::format("s{}", source.checkpoint.tensors.size());
       parts.push_back(permuted_view(source.add(key, dtype, shape, random() % 2), dtype, shape, order));
     }
-    add_output(plan, "o" + std::to_string(i), joined_view(parts, random() % 2 == 0), static_cast<std::uint32_t>(i / 4));
+    add_output(plan, fmt::format("o{}", i), joined_view(parts, random() % 2 == 0),
+               static_cast<std::uint32_t>(i / 4));
   }
   return plan;
 }
@@ -65,7 +70,8 @@ void check_written(const Plan& plan, const HandMadeSource& source, const std::fi
 
 }  // namespace
 
-TEST_CASE("random plans come out as an element loop has it, whatever the threads, with the hashes of both sides") {
+TEST_CASE(
+    "random plans come out as an element loop has it, whatever the threads, with the hashes of both sides") {
   std::mt19937 random(11);
   for (int round = 0; round < 25; ++round) {
     const TemporaryFolder folder;
@@ -95,7 +101,7 @@ TEST_CASE("large tensors are hashed block by block on both sides, aligned with e
   const Shape whole = {16 << 20};
   const Shape odd = {(20 << 20) + 12344};
   for (const Shape& shape : {whole, odd, odd, whole}) {
-    const auto i = source.add("s" + std::to_string(parts.size()), DType::kU8, shape);
+    const auto i = source.add(fmt::format("s{}", parts.size()), DType::kU8, shape);
     parts.push_back(permuted_view(i, DType::kU8, shape, {0}));
   }
   Plan plan;

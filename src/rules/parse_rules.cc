@@ -98,6 +98,7 @@ class RuleFileParser {
     if (parsed) {
       parsed->rule = file_.name;
       parsed->index = next_index_;
+      parsed->from_registry = !file_.origin.empty();
       file_.transforms.push_back(std::move(*parsed));
     }
     ++next_index_;  // a transform that could not be parsed keeps its number

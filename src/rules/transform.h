@@ -40,6 +40,7 @@ struct Transform {
   std::string rule;  // the rule file's name
   int index = 0;     // in that file's own list, from 0
   bool from_family = false;
+  bool from_registry = false;  // its file says that it was read off a release of the reference (`origin`)
   std::shared_ptr<const std::set<std::string, std::less<>>>
       modules;  // of a family: only keys below one of these; null: any key
   Place place;

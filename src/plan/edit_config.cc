@@ -1,0 +1,110 @@
+#include "plan/edit_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tenon {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::vector<std::string> segments_of(const std::string& path) {
+  std::vector<std::string> out;
+  for (std::size_t from = 0; from <= path.size();) {
+    const std::size_t end = std::min(path.find('.', from), path.size());
+    out.push_back(path.substr(from, end - from));
+    from = end + 1;
+  }
+  return out;
+}
+
+std::optional<Json> value_at(const Json& config, const std::string& path) {
+  const Json* node = &config;
+  for (const auto& segment : segments_of(path)) {
+    if (!node->is_object() || !node->contains(segment)) return std::nullopt;
+    node = &(*node)[segment];
+  }
+  return *node;
+}
+
+// Sets or removes the value at a dotted path; maps on the way are made, and removed again when they become empty.
+void put(Json& node, const std::vector<std::string>& path, std::size_t depth, const std::optional<Json>& value) {
+  const std::string& key = path[depth];
+  if (depth + 1 == path.size()) {
+    if (value) {
+      node[key] = *value;
+    } else {
+      node.erase(key);
+    }
+    return;
+  }
+  if (!node.contains(key)) {
+    if (!value) return;
+    node[key] = Json::object();
+  }
+  put(node[key], path, depth + 1, value);
+  if (!value && node[key].is_object() && node[key].empty()) node.erase(key);
+}
+
+bool fits(const Json& config, const std::string& path) {
+  const Json* node = &config;
+  for (const auto& segment : segments_of(path)) {
+    if (!node->is_object()) return false;
+    if (!node->contains(segment)) return true;
+    node = &(*node)[segment];
+  }
+  return true;
+}
+
+std::string text_of(const Json& config) { return config.dump(2, ' ', false) + "\n"; }
+
+std::vector<ConfigEdit> edits_to_fused(const Checkpoint& checkpoint, const RuleSet& rules, Diagnostics& diagnostics) {
+  std::vector<ConfigEdit> out;
+  for (const auto& change : rules.config_changes) {
+    if (!fits(checkpoint.config, change.path)) {
+      diagnostics.error({(checkpoint.directory / "config.json").string(), 0, 0, {}, change.path, ""},
+                        "a rule edits this key, but the value above it is no object");
+      continue;
+    }
+    ConfigEdit edit{change.path, value_at(checkpoint.config, change.path), change.value};
+    if (edit.before != edit.after) out.push_back(std::move(edit));
+  }
+  return out;
+}
+
+std::vector<ConfigEdit> edits_to_original(const Checkpoint& checkpoint, const RuleSet& rules, Plan& plan) {
+  std::vector<ConfigEdit> out;
+  if (checkpoint.manifest) {
+    const auto& edits = checkpoint.manifest->config_edits;
+    for (auto e = edits.rbegin(); e != edits.rend(); ++e) out.push_back({e->path, e->after, e->before});
+    return out;
+  }
+  for (auto change = rules.config_changes.rbegin(); change != rules.config_changes.rend(); ++change) {
+    const auto now = value_at(checkpoint.config, change->path);
+    if (change->value && now) out.push_back({change->path, now, std::nullopt});
+    if (!change->value && !now) {
+      plan.notes.push_back({Severity::kNote, "", {"config.json", 0, 0, {}, change->path, ""},
+                            "the rules removed this key; without a manifest its value is not known and it stays away", ""});
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void edit_config(const Checkpoint& checkpoint, const RuleSet& rules, Plan& plan, Diagnostics& diagnostics) {
+  if (!checkpoint.has_config) return;
+  const bool back = plan.to == Layout::kOriginal;
+  plan.config_edits = back ? edits_to_original(checkpoint, rules, plan) : edits_to_fused(checkpoint, rules, diagnostics);
+  if (plan.config_edits.empty()) return;
+  Json edited = checkpoint.config;
+  for (const auto& edit : plan.config_edits) put(edited, segments_of(edit.path), 0, edit.after);
+  plan.config_before = checkpoint.config_text;
+  plan.config_text = text_of(edited);
+  if (!back || !checkpoint.manifest || !checkpoint.manifest->config_before) return;
+  const std::string& verbatim = *checkpoint.manifest->config_before;
+  if (Json::parse(verbatim, nullptr, false) == edited) plan.config_text = verbatim;
+}
+
+}  // namespace tenon

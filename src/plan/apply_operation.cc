@@ -16,13 +16,16 @@ using Entries = std::vector<Entry>;
 std::size_t dimension(int dim, std::size_t rank, std::string_view what) {
   const int r = static_cast<int>(rank);
   if (dim < -r || dim >= r) {
-    throw OperationError{fmt::format("{} {} does not exist in a tensor of {} dimensions", what, dim, rank), ""};
+    throw OperationError{fmt::format("{} {} does not exist in a tensor of {} dimensions", what, dim, rank),
+                         ""};
   }
   return static_cast<std::size_t>(dim < 0 ? dim + r : dim);
 }
 
 // A dimension that is about to be inserted: one more place than the tensor has.
-std::size_t new_dimension(int dim, std::size_t rank) { return dimension(dim, rank + 1, "new dimension"); }
+std::size_t new_dimension(int dim, std::size_t rank) {
+  return dimension(dim, rank + 1, "new dimension");
+}
 
 const View& single(const Entry& entry) {
   if (entry.views.size() != 1) {
@@ -35,13 +38,15 @@ const View& single(const Entry& entry) {
 void check_same(const std::vector<const View*>& views, std::optional<std::size_t> except) {
   for (const View* view : views) {
     if (view->dtype != views.front()->dtype) {
-      throw OperationError{fmt::format("{} and {} cannot be joined", name_of(views.front()->dtype), name_of(view->dtype)), ""};
+      throw OperationError{
+          fmt::format("{} and {} cannot be joined", name_of(views.front()->dtype), name_of(view->dtype)), ""};
     }
     Shape a = views.front()->shape;
     Shape b = view->shape;
     if (except && a.size() == b.size() && *except < a.size()) a[*except] = b[*except];
     if (a != b) {
-      throw OperationError{fmt::format("shapes {} and {} do not fit together", to_string(views.front()->shape), to_string(view->shape)),
+      throw OperationError{fmt::format("shapes {} and {} do not fit together",
+                                       to_string(views.front()->shape), to_string(view->shape)),
                            ""};
     }
   }
@@ -53,7 +58,9 @@ std::vector<std::int64_t> values(const std::vector<Number>& numbers) {
   return out;
 }
 
-std::int64_t sum(const std::vector<std::int64_t>& v) { return std::accumulate(v.begin(), v.end(), std::int64_t{0}); }
+std::int64_t sum(const std::vector<std::int64_t>& v) {
+  return std::accumulate(v.begin(), v.end(), std::int64_t{0});
+}
 
 class Applier {
  public:
@@ -61,7 +68,8 @@ class Applier {
       : operation_(operation), context_(context), entries_(entries) {}
 
   void operator()(const Chunk& o) {
-    if (entries_.size() != 1) throw OperationError{fmt::format("Chunk takes one tensor, not {}", entries_.size()), ""};
+    if (entries_.size() != 1)
+      throw OperationError{fmt::format("Chunk takes one tensor, not {}", entries_.size()), ""};
     const View view = single(entries_.front());
     const std::size_t dim = dimension(o.dim, view.shape.size(), "dimension");
     const std::vector<std::int64_t> extents = part_extents(o, view.shape[dim]);
@@ -72,7 +80,8 @@ class Applier {
       throw OperationError{fmt::format("{} parts for {} targets", parts.size(), target_count()), ""};
     }
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      const std::optional<std::int64_t> index = numbered ? std::optional(static_cast<std::int64_t>(i)) : std::nullopt;
+      const std::optional<std::int64_t> index =
+          numbered ? std::optional(static_cast<std::int64_t>(i)) : std::nullopt;
       out.push_back({true, numbered ? 0 : i, index, {std::move(parts[i])}});
     }
     entries_ = std::move(out);
@@ -84,8 +93,8 @@ class Applier {
     const std::size_t dim = dimension(o.dim, parts.front().shape.size(), "dimension");
     check_joinable(parts, dim);
     if (operation_.shard_count && *operation_.shard_count != static_cast<std::int64_t>(parts.size())) {
-      throw OperationError{fmt::format("{} parts, but {} in config.json says {}", parts.size(), o.num_shards_attribute,
-                                       *operation_.shard_count),
+      throw OperationError{fmt::format("{} parts, but {} in config.json says {}", parts.size(),
+                                       o.num_shards_attribute, *operation_.shard_count),
                            ""};
     }
     std::vector<std::int64_t> extents;
@@ -100,8 +109,9 @@ class Applier {
     const std::size_t length = entries_.front().views.size();
     for (auto& entry : entries_) {
       if (entry.views.size() != length) {
-        throw OperationError{fmt::format("lists of different lengths: {} and {} tensors", length, entry.views.size()),
-                             "Each expert needs a tensor of every kind."};
+        throw OperationError{
+            fmt::format("lists of different lengths: {} and {} tensors", length, entry.views.size()),
+            "Each expert needs a tensor of every kind."};
       }
       entry.views = {stacked(entry.views, o.dim)};
       if (alone) entry = {true, 0, std::nullopt, std::move(entry.views)};
@@ -141,7 +151,9 @@ class Applier {
       const std::size_t dim = dimension(o.dim, view.shape.size(), "dimension");
       const std::int64_t n = view.shape[dim];
       if (n % 2 != 0) {
-        throw OperationError{fmt::format("Interleave needs an even extent, dimension {} of {} is odd", dim, to_string(view.shape)), ""};
+        throw OperationError{fmt::format("Interleave needs an even extent, dimension {} of {} is odd", dim,
+                                         to_string(view.shape)),
+                             ""};
       }
       return o.inverse ? regroup(view, dim, 2, n / 2) : regroup(view, dim, n / 2, 2);
     });
@@ -151,12 +163,13 @@ class Applier {
     each([&](const View& view) {
       if (view.shape.size() == 2) return view;
       if (view.shape.size() != 5) {
-        throw OperationError{fmt::format("Conv3dToLinear takes [out, in, t, h, w], not {}", to_string(view.shape)), ""};
+        throw OperationError{
+            fmt::format("Conv3dToLinear takes [out, in, t, h, w], not {}", to_string(view.shape)), ""};
       }
       const Shape declared = patch_shape(o.in_channels, o.kernel_size);
       if (!declared.empty() && !std::equal(declared.begin(), declared.end(), view.shape.begin() + 1)) {
-        throw OperationError{fmt::format("the convolution is {}, the rule says {} for its last four extents", to_string(view.shape),
-                                         to_string(declared)),
+        throw OperationError{fmt::format("the convolution is {}, the rule says {} for its last four extents",
+                                         to_string(view.shape), to_string(declared)),
                              "in_channels and kernel_size come from the rule, or from the vision config."};
       }
       const std::int64_t flat = view.shape[1] * view.shape[2] * view.shape[3] * view.shape[4];
@@ -168,13 +181,15 @@ class Applier {
     each([&](const View& view) {
       const Shape patch = patch_shape(o.in_channels, o.kernel_size);
       if (view.shape.size() != 2 || patch.empty()) {
-        throw OperationError{fmt::format("LinearToConv3d takes [out, in*t*h*w], not {}", to_string(view.shape)), ""};
+        throw OperationError{
+            fmt::format("LinearToConv3d takes [out, in*t*h*w], not {}", to_string(view.shape)), ""};
       }
       Shape shape = {view.shape[0]};
       shape.insert(shape.end(), patch.begin(), patch.end());
       if (element_count(shape) != element_count(view.shape)) {
-        throw OperationError{fmt::format("{} cannot be viewed as {}", to_string(view.shape), to_string(shape)),
-                             "in_channels and kernel_size come from the rule, or from the vision config."};
+        throw OperationError{
+            fmt::format("{} cannot be viewed as {}", to_string(view.shape), to_string(shape)),
+            "in_channels and kernel_size come from the rule, or from the vision config."};
       }
       return reshape(view, shape);
     });
@@ -182,7 +197,8 @@ class Applier {
 
   void operator()(const PermuteForRope& o) {
     for (auto& entry : entries_) {
-      const auto& patterns = entry.is_target ? context_.transform.target_patterns : context_.transform.source_patterns;
+      const auto& patterns =
+          entry.is_target ? context_.transform.target_patterns : context_.transform.source_patterns;
       const std::string& pattern = patterns.at(entry.pattern);
       const bool named = std::any_of(o.permute_layer_names.begin(), o.permute_layer_names.end(),
                                      [&](const auto& n) { return pattern.find(n) != std::string::npos; });
@@ -198,7 +214,8 @@ class Applier {
       std::vector<View> parts;
       for (const auto& entry : entries_) {
         if (entry.views.size() % groups != 0) {
-          throw OperationError{fmt::format("{} experts do not make {} equal groups", entry.views.size(), groups), ""};
+          throw OperationError{
+              fmt::format("{} experts do not make {} equal groups", entry.views.size(), groups), ""};
         }
         const std::size_t size = entry.views.size() / groups;
         const auto from = entry.views.begin() + static_cast<std::ptrdiff_t>(j * size);
@@ -206,8 +223,10 @@ class Applier {
       }
       const std::size_t dim = dimension(o.concat_dim, parts.front().shape.size(), "concat_dim");
       check_joinable(parts, dim);
-      if (std::any_of(parts.begin(), parts.end(), [&](const View& p) { return p.shape[dim] != parts.front().shape[dim]; })) {
-        throw OperationError{"the parts of an expert have different extents and could not be told apart again", ""};
+      if (std::any_of(parts.begin(), parts.end(),
+                      [&](const View& p) { return p.shape[dim] != parts.front().shape[dim]; })) {
+        throw OperationError{
+            "the parts of an expert have different extents and could not be told apart again", ""};
       }
       out.push_back({true, j, std::nullopt, {concatenate(parts, dim)}});
     }
@@ -222,7 +241,9 @@ class Applier {
       const View& view = single(entry);
       const std::size_t dim = dimension(o.concat_dim, view.shape.size(), "concat_dim");
       if (view.shape[dim] % parts != 0) {
-        throw OperationError{fmt::format("dimension {} of {} does not make {} equal parts", dim, to_string(view.shape), parts), ""};
+        throw OperationError{
+            fmt::format("dimension {} of {} does not make {} equal parts", dim, to_string(view.shape), parts),
+            ""};
       }
       const auto cuts = cut(view, dim, std::vector<std::int64_t>(target_count(), view.shape[dim] / parts));
       for (std::size_t j = 0; j < cuts.size(); ++j) {
@@ -236,7 +257,9 @@ class Applier {
 
  private:
   std::size_t target_count() const { return context_.transform.target_patterns.size(); }
-  bool has_star(std::size_t i) const { return context_.transform.target_patterns[i].find('*') != std::string::npos; }
+  bool has_star(std::size_t i) const {
+    return context_.transform.target_patterns[i].find('*') != std::string::npos;
+  }
 
   // Applies f to every view; an entry that stands alone now belongs to the only target.
   template <class F>
@@ -273,7 +296,8 @@ class Applier {
 
   static View permuted_for_rope(const View& view, std::int64_t heads, bool inverse) {
     if (view.shape.empty() || view.shape[0] % (heads * 2) != 0) {
-      throw OperationError{fmt::format("{} does not split into {} heads of pairs", to_string(view.shape), heads), ""};
+      throw OperationError{
+          fmt::format("{} does not split into {} heads of pairs", to_string(view.shape), heads), ""};
     }
     const std::int64_t half = view.shape[0] / heads / 2;
     Shape by_head = view.shape;
@@ -290,22 +314,26 @@ class Applier {
     return out;
   }
 
-  // The extents that a Chunk cuts into: what the way there recorded, what the rule lists, or equal parts where those are declared or the
-  // rule says no more than Chunk itself.
+  // The extents that a Chunk cuts into: what the way there recorded, what the rule lists, or equal parts
+  // where those are declared or the rule says no more than Chunk itself.
   std::vector<std::int64_t> part_extents(const Chunk& o, std::int64_t extent) {
     const auto recorded = context_.known.part_sizes.find(context_.key);
-    if (!context_.to_fused && recorded != context_.known.part_sizes.end()) return fitting(recorded->second, extent, "recorded");
-    if (o.sizes.kind == PartSizes::Kind::kListed) return fitting(values(o.sizes.listed), extent, "listed in the rule");
+    if (!context_.to_fused && recorded != context_.known.part_sizes.end())
+      return fitting(recorded->second, extent, "recorded");
+    if (o.sizes.kind == PartSizes::Kind::kListed)
+      return fitting(values(o.sizes.listed), extent, "listed in the rule");
     const std::int64_t parts = operation_.shard_count.value_or(static_cast<std::int64_t>(target_count()));
     if (extent % parts != 0) {
-      throw OperationError{fmt::format("an extent of {} does not divide into {} equal parts", extent, parts),
-                           "Say how large the parts are: `sizes: [...]` on the operation, with numbers or ${config...}."};
+      throw OperationError{
+          fmt::format("an extent of {} does not divide into {} equal parts", extent, parts),
+          "Say how large the parts are: `sizes: [...]` on the operation, with numbers or ${config...}."};
     }
     const bool undeclared = o.sizes.kind == PartSizes::Kind::kUndeclared && !operation_.shard_count;
     if (undeclared && context_.transform.inverted) {
       if (!context_.transform.from_registry) {
         throw OperationError{"nothing says how large the joined parts were",
-                             "Convert from a folder with its tenon-manifest.json, or put `sizes: equal` or `sizes: [...]` on the "
+                             "Convert from a folder with its tenon-manifest.json, or put `sizes: equal` or "
+                             "`sizes: [...]` on the "
                              "rule's Concatenate."};
       }
       context_.notes.push_back(fmt::format("{}: assumed {} equal parts", context_.transform.id(), parts));
@@ -313,10 +341,11 @@ class Applier {
     return std::vector<std::int64_t>(static_cast<std::size_t>(parts), extent / parts);
   }
 
-  static std::vector<std::int64_t> fitting(std::vector<std::int64_t> extents, std::int64_t extent, std::string_view source) {
+  static std::vector<std::int64_t> fitting(std::vector<std::int64_t> extents, std::int64_t extent,
+                                           std::string_view source) {
     if (sum(extents) != extent) {
-      throw OperationError{fmt::format("the parts' extents {} add up to {}, the tensor has {} ({})", to_string(extents), sum(extents),
-                                       extent, source),
+      throw OperationError{fmt::format("the parts' extents {} add up to {}, the tensor has {} ({})",
+                                       to_string(extents), sum(extents), extent, source),
                            ""};
     }
     return extents;
@@ -325,10 +354,12 @@ class Applier {
   static void check_declared(const PartSizes& sizes, const std::vector<std::int64_t>& extents) {
     if (sizes.kind == PartSizes::Kind::kEqual &&
         std::any_of(extents.begin(), extents.end(), [&](auto e) { return e != extents.front(); })) {
-      throw OperationError{fmt::format("the rule says `sizes: equal`, the parts have extents {}", to_string(extents)), ""};
+      throw OperationError{
+          fmt::format("the rule says `sizes: equal`, the parts have extents {}", to_string(extents)), ""};
     }
     if (sizes.kind == PartSizes::Kind::kListed && values(sizes.listed) != extents) {
-      throw OperationError{fmt::format("the rule lists parts of {}, they have {}", to_string(values(sizes.listed)), to_string(extents)),
+      throw OperationError{fmt::format("the rule lists parts of {}, they have {}",
+                                       to_string(values(sizes.listed)), to_string(extents)),
                            ""};
     }
   }
@@ -342,7 +373,8 @@ class Applier {
       const auto recorded = context_.known.transposed.find(context_.key);
       if (recorded != context_.known.transposed.end()) return recorded->second;
       if (o.inverted) {
-        context_.notes.push_back(fmt::format("{}: assumed that the publisher ships {} as it is here", context_.transform.id(), context_.key));
+        context_.notes.push_back(fmt::format("{}: assumed that the publisher ships {} as it is here",
+                                             context_.transform.id(), context_.key));
         return false;
       }
     }
@@ -369,13 +401,16 @@ class Applier {
 
   static OperationError undecided(const Transpose& o, const Shape& shape, bool both) {
     const std::string hint =
-        "Say which layout the checkpoint has: --assume-layout 'GLOB=original' (to be transposed) or 'GLOB=fused' (as it is).";
+        "Say which layout the checkpoint has: --assume-layout 'GLOB=original' (to be transposed) or "
+        "'GLOB=fused' (as it is).";
     if (o.target_shape.empty()) {
-      return {fmt::format("Transpose(check_dims) does not know the fused layout's shape, so it cannot tell whether {} is transposed",
+      return {fmt::format("Transpose(check_dims) does not know the fused layout's shape, so it cannot tell "
+                          "whether {} is transposed",
                           to_string(shape)),
               "Add `target_shape` to the operation, or s" + hint.substr(1)};
     }
-    if (both) return {fmt::format("{} fits the fused layout both as it is and transposed", to_string(shape)), hint};
+    if (both)
+      return {fmt::format("{} fits the fused layout both as it is and transposed", to_string(shape)), hint};
     return {fmt::format("{} fits the fused layout neither as it is nor transposed", to_string(shape)),
             "The rule's `target_shape` and config.json do not describe this checkpoint."};
   }
@@ -387,7 +422,8 @@ class Applier {
 
 }  // namespace
 
-void apply_operation(const Operation& operation, const OperationContext& context, std::vector<Entry>& entries) {
+void apply_operation(const Operation& operation, const OperationContext& context,
+                     std::vector<Entry>& entries) {
   std::visit(Applier(operation, context, entries), operation.does);
 }
 

@@ -12,9 +12,10 @@
 
 namespace tenon {
 
-/// One bundle of views on its way through a converter: what a source pattern collected, or what an operation made for a target pattern.
+/// One bundle of views on its way through a converter: what a source pattern collected, or what an operation
+/// made for a target pattern.
 struct Entry {
-  bool is_target = false;             // is `pattern` an index into the target patterns, or into the source patterns?
+  bool is_target = false;  // is `pattern` an index into the target patterns, or into the source patterns?
   std::size_t pattern = 0;
   std::optional<std::int64_t> index;  // where `*` stands for a running index
   std::vector<View> views;            // several: a list that a pattern with `*` collected
@@ -29,14 +30,14 @@ struct LayoutAssumption {
 /// What one conversion has to know beside its rules, and what it finds out for the way back.
 struct Facts {
   std::map<std::string, std::vector<std::int64_t>> part_sizes;  // fused key -> extents of its parts
-  std::map<std::string, bool> transposed;                       // fused key -> a Transpose(check_dims) swapped it
+  std::map<std::string, bool> transposed;  // fused key -> a Transpose(check_dims) swapped it
 };
 
 struct OperationContext {
   const Transform& transform;
   const std::string& key;  // the target key in the fused layout (forward), or the fused source key (way back)
   bool to_fused = true;
-  const Facts& known;      // of an earlier conversion the other way
+  const Facts& known;  // of an earlier conversion the other way
   const std::vector<LayoutAssumption>& assumptions;
   Facts& found;
   std::vector<std::string>& notes;
@@ -49,6 +50,7 @@ struct OperationError {
 };
 
 /// Replaces the entries by what the operation makes of them. Throws OperationError.
-void apply_operation(const Operation& operation, const OperationContext& context, std::vector<Entry>& entries);
+void apply_operation(const Operation& operation, const OperationContext& context,
+                     std::vector<Entry>& entries);
 
 }  // namespace tenon

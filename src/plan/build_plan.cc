@@ -31,7 +31,8 @@ std::int64_t expert_count(const nlohmann::ordered_json& config) {
   for (const char* const name : {"num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"}) {
     for (const auto* node : {&config, text != config.end() && text->is_object() ? &*text : &config}) {
       const auto found = node->find(name);
-      if (found != node->end() && found->is_number_integer() && found->get<std::int64_t>() > 0) return found->get<std::int64_t>();
+      if (found != node->end() && found->is_number_integer() && found->get<std::int64_t>() > 0)
+        return found->get<std::int64_t>();
     }
   }
   return 0;
@@ -54,7 +55,11 @@ class PlanBuilder {
     const std::vector<NamedView> inputs = inputs_of(checkpoint_);
     const FusedKeys fused_keys(rules_.fused_keys, rules_.base_model_prefix);
     const Facts known = known_facts();
-    const ConversionRequest request{plan_.transforms, to_fused_, fused_keys, known, options_.assume_layout,
+    const ConversionRequest request{plan_.transforms,
+                                    to_fused_,
+                                    fused_keys,
+                                    known,
+                                    options_.assume_layout,
                                     expert_count(checkpoint_.config)};
     Conversion conversion = convert_views(inputs, request, diagnostics_);
     diagnostics_.throw_if_errors();
@@ -73,7 +78,9 @@ class PlanBuilder {
   }
 
  private:
-  Place source_place(const std::string& inside = {}) const { return {checkpoint_.directory.string(), 0, 0, {}, inside, ""}; }
+  Place source_place(const std::string& inside = {}) const {
+    return {checkpoint_.directory.string(), 0, 0, {}, inside, ""};
+  }
 
   void note(std::string message) { plan_.notes.push_back({Severity::kNote, "", {}, std::move(message), ""}); }
 
@@ -85,8 +92,8 @@ class PlanBuilder {
                                 name_of(to_fused_ ? Layout::kOriginal : Layout::kFused)));
   }
 
-  // Forward every transform applies. On the way back only what was used on the way there is inverted; where no manifest tells, all but the
-  // PrefixChanges, which may have found nothing to do.
+  // Forward every transform applies. On the way back only what was used on the way there is inverted; where
+  // no manifest tells, all but the PrefixChanges, which may have found nothing to do.
   void choose_direction() {
     if (to_fused_) {
       plan_.transforms = rules_.transforms;
@@ -94,18 +101,21 @@ class PlanBuilder {
     }
     if (checkpoint_.manifest) {
       const auto& used = checkpoint_.manifest->used_transforms;
-      plan_.transforms = invert(rules_.transforms, [&](const Transform& t) { return contains(used, t.id()); });
+      plan_.transforms =
+          invert(rules_.transforms, [&](const Transform& t) { return contains(used, t.id()); });
       return;
     }
     plan_.transforms = invert(rules_.transforms, [&](const Transform& t) {
       return t.kind != TransformKind::kPrefixChange || contains(options_.assume_used, t.id()) ||
              contains(options_.assume_used, t.rule);
     });
-    note(fmt::format("no {}: every transform is inverted but {} PrefixChanges (--assume-used NAME inverts those too)", kManifestName,
-                     std::count_if(rules_.transforms.begin(), rules_.transforms.end(), [&](const Transform& t) {
-                       return t.kind == TransformKind::kPrefixChange && !contains(options_.assume_used, t.id()) &&
-                              !contains(options_.assume_used, t.rule);
-                     })));
+    note(fmt::format(
+        "no {}: every transform is inverted but {} PrefixChanges (--assume-used NAME inverts those too)",
+        kManifestName,
+        std::count_if(rules_.transforms.begin(), rules_.transforms.end(), [&](const Transform& t) {
+          return t.kind == TransformKind::kPrefixChange && !contains(options_.assume_used, t.id()) &&
+                 !contains(options_.assume_used, t.rule);
+        })));
   }
 
   Facts known_facts() const {
@@ -123,15 +133,18 @@ class PlanBuilder {
       any = any || conversion.used[i];
       if (conversion.used[i] && t.from_family) families_at_work.push_back(t.rule);
       if (!conversion.used[i] && t.required && to_fused_) {
-        diagnostics_.error(t.place, fmt::format("{} must match, but matches no key of {}", describe(t), checkpoint_.directory.string()),
+        diagnostics_.error(t.place,
+                           fmt::format("{} must match, but matches no key of {}", describe(t),
+                                       checkpoint_.directory.string()),
                            "The rule says `required: true`: this is not the checkpoint that it is for.");
       }
     }
     for (const auto& family : rules_.families) {
       if (contains(families_at_work, family.name) || family.transforms.empty()) continue;
-      diagnostics_.error({family.path.string(), 0, 0, {}, "", ""},
-                         fmt::format("family '{}' matches nothing in {}", family.name, checkpoint_.directory.string()),
-                         "The checkpoint has none of the modules that it is for, or is in the other layout already.");
+      diagnostics_.error(
+          {family.path.string(), 0, 0, {}, "", ""},
+          fmt::format("family '{}' matches nothing in {}", family.name, checkpoint_.directory.string()),
+          "The checkpoint has none of the modules that it is for, or is in the other layout already.");
     }
     if (any) return;
     if (to_fused_) refuse_fused_without_manifest();
@@ -142,14 +155,16 @@ class PlanBuilder {
   void refuse_fused_without_manifest() {
     std::vector<Transform> back;
     for (const auto& t : rules_.transforms) {
-      if (t.kind == TransformKind::kWeightConverter && t.source_patterns != t.target_patterns) back.push_back(invert(t));
+      if (t.kind == TransformKind::kWeightConverter && t.source_patterns != t.target_patterns)
+        back.push_back(invert(t));
     }
     for (auto& t : back) {
       KeyRewriter rewriter(t);
       for (const auto& tensor : checkpoint_.tensors) {
         if (!rewriter.apply(tensor.key)) continue;
         throw UserError(source_place(tensor.key),
-                        fmt::format("this checkpoint is already in the fused layout: no transform applies, and this key is what {} makes",
+                        fmt::format("this checkpoint is already in the fused layout: no transform applies, "
+                                    "and this key is what {} makes",
                                     describe(invert(t))),
                         "Convert it the other way with --to original.");
       }
@@ -174,13 +189,16 @@ class PlanBuilder {
         fate.kind = fate.output == key ? SourceFate::Kind::kPassed : SourceFate::Kind::kRenamed;
       }
     }
-    std::erase_if(conversion.outputs, [&](const NamedView& o) { return o.inputs.size() == 1 && dropped_[o.inputs.front()]; });
+    std::erase_if(conversion.outputs,
+                  [&](const NamedView& o) { return o.inputs.size() == 1 && dropped_[o.inputs.front()]; });
     if (conversion.outputs.empty()) diagnostics_.error(source_place(), "nothing is left to write");
   }
 
   const DropRule* drop_rule(const std::string& key) const {
     for (const auto& rule : rules_.drops) {
-      if (std::any_of(rule.keys.begin(), rule.keys.end(), [&](const auto& glob) { return glob_matches(glob, key); })) return &rule;
+      if (std::any_of(rule.keys.begin(), rule.keys.end(),
+                      [&](const auto& glob) { return glob_matches(glob, key); }))
+        return &rule;
     }
     return nullptr;
   }
@@ -190,18 +208,20 @@ class PlanBuilder {
       const auto bytes = byte_size(output.view.dtype, output.view.shape);
       if (!bytes || !moves_whole_bytes(output.view)) {
         diagnostics_.error({"", 0, 0, {}, output.key, ""},
-                           fmt::format("{} {}: its elements do not fall on whole bytes here", name_of(output.view.dtype),
-                                       to_string(output.view.shape)),
+                           fmt::format("{} {}: its elements do not fall on whole bytes here",
+                                       name_of(output.view.dtype), to_string(output.view.shape)),
                            "Elements smaller than a byte can be moved in runs of whole bytes only.");
         continue;
       }
-      plan_.outputs.push_back({std::move(output.key), std::move(output.view), output.transform, 0, 0, *bytes});
+      plan_.outputs.push_back(
+          {std::move(output.key), std::move(output.view), output.transform, 0, 0, *bytes});
     }
     plan_.part_sizes = std::move(conversion.found.part_sizes);
     plan_.transposed = std::move(conversion.found.transposed);
     for (const auto& message : rules_.notes) note(message);
     std::sort(conversion.notes.begin(), conversion.notes.end());
-    conversion.notes.erase(std::unique(conversion.notes.begin(), conversion.notes.end()), conversion.notes.end());
+    conversion.notes.erase(std::unique(conversion.notes.begin(), conversion.notes.end()),
+                           conversion.notes.end());
     for (const auto& message : conversion.notes) note(message);
     for (std::size_t i = 0; i < plan_.transforms.size(); ++i) {
       if (plan_.transform_used[i]) plan_.used_ids.push_back(plan_.transforms[i].id());
@@ -212,7 +232,8 @@ class PlanBuilder {
     const int bits = bits_of(view.dtype);
     if (bits % 8 == 0) return true;
     return std::all_of(view.pieces.begin(), view.pieces.end(), [&](const Piece& piece) {
-      if (piece.source_offset * bits % 8 != 0 || piece.output_offset * bits % 8 != 0 || piece.loops.empty()) return false;
+      if (piece.source_offset * bits % 8 != 0 || piece.output_offset * bits % 8 != 0 || piece.loops.empty())
+        return false;
       const Loop& run = piece.loops.back();
       if (run.source_stride != 1 || run.output_stride != 1 || run.extent * bits % 8 != 0) return false;
       return std::all_of(piece.loops.begin(), piece.loops.end() - 1, [&](const Loop& loop) {

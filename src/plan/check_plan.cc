@@ -1,6 +1,7 @@
-// The inverse of a plan is the plan with source and output swapped. So the way back can be proven without reading a byte: the planned outputs are
-// views of the source; running the inverse rules on them gives views again, and each must be the identity of the source tensor
-// of the same key. A view of the right shape whose every element sits at its own place *is* the tensor.
+// The inverse of a plan is the plan with source and output swapped. So the way back can be proven without
+// reading a byte: the planned outputs are views of the source; running the inverse rules on them gives views
+// again, and each must be the identity of the source tensor of the same key. A view of the right shape whose
+// every element sits at its own place *is* the tensor.
 #include "plan/check_plan.h"
 
 #include <fmt/format.h>
@@ -20,21 +21,21 @@ constexpr std::size_t kShown = 5;
 
 class WayBack {
  public:
-  WayBack(const std::vector<NamedView>& inputs, const Conversion& conversion, const ConversionRequest& request,
-          Diagnostics& diagnostics)
+  WayBack(const std::vector<NamedView>& inputs, const Conversion& conversion,
+          const ConversionRequest& request, Diagnostics& diagnostics)
       : inputs_(inputs), conversion_(conversion), request_(request), diagnostics_(diagnostics) {}
 
   void check(const std::vector<bool>& dropped) {
-    // What was used goes into the inverse, in reverse order. `transforms` is already in the direction's order, so inverting the list serves both
-    // directions.
+    // What was used goes into the inverse, in reverse order. `transforms` is already in the direction's
+    // order, so inverting the list serves both directions.
     std::vector<Transform> back;
     for (std::size_t i = request_.transforms.size(); i-- > 0;) {
       const Transform& t = request_.transforms[i];
       if (conversion_.used[i] && !t.forward_only) back.push_back(invert(t));
     }
     Diagnostics errors;
-    const ConversionRequest request{back,        !request_.to_fused,   request_.fused_keys, conversion_.found,
-                                    request_.assumptions, 0};
+    const ConversionRequest request{
+        back, !request_.to_fused, request_.fused_keys, conversion_.found, request_.assumptions, 0};
     const Conversion returned = convert_views(conversion_.outputs, request, errors);
     for (const auto& d : errors.all()) {
       report(d.place.inside, "the way back fails: " + d.message, d.hint);
@@ -59,7 +60,8 @@ class WayBack {
     std::unordered_map<std::string, const NamedView*> by_key;
     for (const auto& output : returned.outputs) by_key.emplace(output.key, &output);
     const std::string hint =
-        "These rules lose where things came from. Change them so that they invert, or accept a one-way conversion with --one-way.";
+        "These rules lose where things came from. Change them so that they invert, or accept a one-way "
+        "conversion with --one-way.";
     std::deque<KeyRewriter> one_way;
     for (const auto& t : request_.transforms) {
       if (t.forward_only) one_way.emplace_back(t);
@@ -69,21 +71,26 @@ class WayBack {
       const NamedView& input = inputs_[i];
       const auto found = by_key.find(expected_key(input.key, one_way));
       if (found == by_key.end()) {
-        report(input.key, fmt::format("does not come back from the converted checkpoint ({}{})", maker_of(i), instead_of(i, returned)),
+        report(input.key,
+               fmt::format("does not come back from the converted checkpoint ({}{})", maker_of(i),
+                           instead_of(i, returned)),
                hint);
         continue;
       }
       const View& view = found->second->view;
       if (view.dtype != input.view.dtype || view.shape != input.view.shape) {
-        report(input.key, fmt::format("comes back as {} {}, it is {} {} ({})", name_of(view.dtype), to_string(view.shape),
-                                      name_of(input.view.dtype), to_string(input.view.shape), maker_of(i)),
-               hint);
+        report(
+            input.key,
+            fmt::format("comes back as {} {}, it is {} {} ({})", name_of(view.dtype), to_string(view.shape),
+                        name_of(input.view.dtype), to_string(input.view.shape), maker_of(i)),
+            hint);
       } else if (!same_elements(view, input.view)) {
         report(input.key, fmt::format("comes back with other contents ({})", maker_of(i)), hint);
       }
     }
     if (reported_ > kShown) {
-      diagnostics_.error({"", 0, 0, {}, "", ""}, fmt::format("{} more keys do not come back", reported_ - kShown));
+      diagnostics_.error({"", 0, 0, {}, "", ""},
+                         fmt::format("{} more keys do not come back", reported_ - kShown));
     }
   }
 
@@ -95,7 +102,8 @@ class WayBack {
     return key;
   }
 
-  // Inputs are identities of their own source tensors; a returned view is the same where it is that identity too.
+  // Inputs are identities of their own source tensors; a returned view is the same where it is that identity
+  // too.
   static bool same_elements(const View& view, const View& input) {
     return input.pieces.empty() ? view.pieces.empty() : is_identity(view, input.pieces.front().source);
   }
@@ -119,8 +127,9 @@ class WayBack {
 
 }  // namespace
 
-void check_way_back(const std::vector<NamedView>& inputs, const std::vector<bool>& dropped, const Conversion& conversion,
-                    const ConversionRequest& request, Diagnostics& diagnostics) {
+void check_way_back(const std::vector<NamedView>& inputs, const std::vector<bool>& dropped,
+                    const Conversion& conversion, const ConversionRequest& request,
+                    Diagnostics& diagnostics) {
   WayBack(inputs, conversion, request, diagnostics).check(dropped);
 }
 

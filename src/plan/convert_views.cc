@@ -22,7 +22,7 @@ struct Group {
   std::size_t length = 0;  // of the target's text in `key`
   std::optional<std::string> capture;
   std::map<int, std::vector<std::uint32_t>> members;  // source pattern -> inputs, in natural order
-  std::map<int, std::vector<std::string>> seen;       // the keys that the converter saw, parallel to `members`
+  std::map<int, std::vector<std::string>> seen;  // the keys that the converter saw, parallel to `members`
 };
 
 std::optional<std::int64_t> as_index(const std::string& text) {
@@ -50,7 +50,8 @@ class Converter {
     map_keys();
     for (auto& group : groups_) convert(group);
     out_.used = mapper_.used();
-    std::sort(out_.outputs.begin(), out_.outputs.end(), [](const auto& a, const auto& b) { return natural_less(a.key, b.key); });
+    std::sort(out_.outputs.begin(), out_.outputs.end(),
+              [](const auto& a, const auto& b) { return natural_less(a.key, b.key); });
     report_collisions();
     return std::move(out_);
   }
@@ -68,10 +69,16 @@ class Converter {
         continue;
       }
       out_.converter_of[i] = mapped.converter;
-      const auto [at, fresh] = group_of.try_emplace(fmt::format("{} {}", mapped.converter, mapped.key), groups_.size());
+      const auto [at, fresh] =
+          group_of.try_emplace(fmt::format("{} {}", mapped.converter, mapped.key), groups_.size());
       if (fresh) {
-        groups_.push_back({mapped.converter, mapped.key, mapped.rewrite->at, mapped.rewrite->replacement.size(),
-                           mapped.rewrite->group, {}, {}});
+        groups_.push_back({mapped.converter,
+                           mapped.key,
+                           mapped.rewrite->at,
+                           mapped.rewrite->replacement.size(),
+                           mapped.rewrite->group,
+                           {},
+                           {}});
       }
       Group& group = groups_[at->second];
       group.members[mapped.rewrite->alternative].push_back(i);
@@ -101,8 +108,9 @@ class Converter {
       members.insert(members.end(), indices.begin(), indices.end());
     }
     const std::string& fused_key = request_.to_fused ? group.key : inputs_[members.front()].key;
-    const OperationContext context{transform,   fused_key, request_.to_fused, request_.known, request_.assumptions,
-                                   out_.found, out_.notes};
+    const OperationContext context{
+        transform,  fused_key, request_.to_fused, request_.known, request_.assumptions,
+        out_.found, out_.notes};
     for (const auto& operation : transform.operations) {
       try {
         apply_operation(operation, context, entries);
@@ -122,8 +130,9 @@ class Converter {
     for (std::size_t i = 0; i < t.source_patterns.size(); ++i) {
       if (!group.members.contains(static_cast<int>(i))) missing.push_back(t.source_patterns[i]);
     }
-    fail(group, fmt::format("nothing in the checkpoint matches {}, but {} is there", join_some(missing),
-                            inputs_[group.members.begin()->second.front()].key),
+    fail(group,
+         fmt::format("nothing in the checkpoint matches {}, but {} is there", join_some(missing),
+                     inputs_[group.members.begin()->second.front()].key),
          "All parts of a fused tensor must be in the checkpoint.");
     return false;
   }
@@ -160,7 +169,9 @@ class Converter {
       if (!indices.contains(i)) missing.push_back(std::to_string(i));
     }
     if (!missing.empty()) {
-      fail(group, fmt::format("the list {} has a gap: {} of 0 to {} missing", source, join_some(missing, 8), *indices.rbegin()),
+      fail(group,
+           fmt::format("the list {} has a gap: {} of 0 to {} missing", source, join_some(missing, 8),
+                       *indices.rbegin()),
            "The checkpoint is incomplete, or the rule collects what does not belong together.");
       return false;
     }
@@ -186,7 +197,8 @@ class Converter {
       if (entry.views.size() != 1 || (!entry.is_target && !paired && transform.target_patterns.size() != 1) ||
           (!entry.is_target && !paired && entries.size() != 1)) {
         fail(group, "its operations leave more tensors than its targets name",
-             "Many tensors become one by Concatenate or MergeModulelist, one becomes many by Chunk or SplitModulelist.");
+             "Many tensors become one by Concatenate or MergeModulelist, one becomes many by Chunk or "
+             "SplitModulelist.");
         return;
       }
       const std::size_t target = entry.is_target || paired ? entry.pattern : 0;
@@ -211,7 +223,8 @@ class Converter {
     std::vector<std::string> keys;
     for (const std::uint32_t i : output.inputs) keys.push_back(inputs_[i].key);
     std::string out = join_some(keys, 3);
-    if (output.transform >= 0) out += " by " + describe(request_.transforms[static_cast<std::size_t>(output.transform)]);
+    if (output.transform >= 0)
+      out += " by " + describe(request_.transforms[static_cast<std::size_t>(output.transform)]);
     return out;
   }
 
@@ -236,7 +249,8 @@ class Converter {
 
 }  // namespace
 
-Conversion convert_views(const std::vector<NamedView>& inputs, const ConversionRequest& request, Diagnostics& diagnostics) {
+Conversion convert_views(const std::vector<NamedView>& inputs, const ConversionRequest& request,
+                         Diagnostics& diagnostics) {
   return Converter(inputs, request, diagnostics).run();
 }
 

@@ -1,4 +1,5 @@
-// A rule list applied to a whole checkpoint: keys mapped, inputs collected by the converters, their operations composed into views.
+// A rule list applied to a whole checkpoint: keys mapped, inputs collected by the converters, their
+// operations composed into views.
 #pragma once
 
 #include <string>
@@ -20,9 +21,9 @@ struct NamedView {
 };
 
 struct Conversion {
-  std::vector<NamedView> outputs;  // in natural order of their keys
-  std::vector<bool> used;          // by transform
-  std::vector<int> converter_of;   // by input: the converter that took it, -1
+  std::vector<NamedView> outputs;   // in natural order of their keys
+  std::vector<bool> used;           // by transform
+  std::vector<int> converter_of;    // by input: the converter that took it, -1
   std::vector<std::string> key_of;  // by input: its new key (the first output's, for a converter's input)
   Facts found;
   std::vector<std::string> notes;
@@ -37,8 +38,9 @@ struct ConversionRequest {
   std::int64_t expert_count = 0;  // what the config says, 0 where it says nothing or where it varies
 };
 
-/// Converts `inputs` (in natural order of their keys). Everything that would lose, merge or guess goes to `diagnostics`: colliding keys, gaps
-/// in lists, missing partners, shapes that do not fit.
-Conversion convert_views(const std::vector<NamedView>& inputs, const ConversionRequest& request, Diagnostics& diagnostics);
+/// Converts `inputs` (in natural order of their keys). Everything that would lose, merge or guess goes to
+/// `diagnostics`: colliding keys, gaps in lists, missing partners, shapes that do not fit.
+Conversion convert_views(const std::vector<NamedView>& inputs, const ConversionRequest& request,
+                         Diagnostics& diagnostics);
 
 }  // namespace tenon

@@ -9,7 +9,8 @@
 
 namespace tenon {
 
-/// One line for each shard, output and piece, without paths of this machine. The same plan gives the same text on any machine.
+/// One line for each shard, output and piece, without paths of this machine. The same plan gives the same
+/// text on any machine.
 ///
 ///   shard model.safetensors 4296 bytes
 ///   tensor model.layers.0.mlp.experts.gate_up_proj F32 [4, 48, 32] shard 0 offset 512 by mixtral#0

@@ -28,8 +28,10 @@ std::optional<Json> value_at(const Json& config, const std::string& path) {
   return *node;
 }
 
-// Sets or removes the value at a dotted path; maps on the way are made, and removed again when they become empty.
-void put(Json& node, const std::vector<std::string>& path, std::size_t depth, const std::optional<Json>& value) {
+// Sets or removes the value at a dotted path; maps on the way are made, and removed again when they become
+// empty.
+void put(Json& node, const std::vector<std::string>& path, std::size_t depth,
+         const std::optional<Json>& value) {
   const std::string& key = path[depth];
   if (depth + 1 == path.size()) {
     if (value) {
@@ -57,9 +59,12 @@ bool fits(const Json& config, const std::string& path) {
   return true;
 }
 
-std::string text_of(const Json& config) { return config.dump(2, ' ', false) + "\n"; }
+std::string text_of(const Json& config) {
+  return config.dump(2, ' ', false) + "\n";
+}
 
-std::vector<ConfigEdit> edits_to_fused(const Checkpoint& checkpoint, const RuleSet& rules, Diagnostics& diagnostics) {
+std::vector<ConfigEdit> edits_to_fused(const Checkpoint& checkpoint, const RuleSet& rules,
+                                       Diagnostics& diagnostics) {
   std::vector<ConfigEdit> out;
   for (const auto& change : rules.config_changes) {
     if (!fits(checkpoint.config, change.path)) {
@@ -84,8 +89,12 @@ std::vector<ConfigEdit> edits_to_original(const Checkpoint& checkpoint, const Ru
     const auto now = value_at(checkpoint.config, change->path);
     if (change->value && now) out.push_back({change->path, now, std::nullopt});
     if (!change->value && !now) {
-      plan.notes.push_back({Severity::kNote, "", {"config.json", 0, 0, {}, change->path, ""},
-                            "the rules removed this key; without a manifest its value is not known and it stays away", ""});
+      plan.notes.push_back(
+          {Severity::kNote,
+           "",
+           {"config.json", 0, 0, {}, change->path, ""},
+           "the rules removed this key; without a manifest its value is not known and it stays away",
+           ""});
     }
   }
   return out;
@@ -96,7 +105,8 @@ std::vector<ConfigEdit> edits_to_original(const Checkpoint& checkpoint, const Ru
 void edit_config(const Checkpoint& checkpoint, const RuleSet& rules, Plan& plan, Diagnostics& diagnostics) {
   if (!checkpoint.has_config) return;
   const bool back = plan.to == Layout::kOriginal;
-  plan.config_edits = back ? edits_to_original(checkpoint, rules, plan) : edits_to_fused(checkpoint, rules, diagnostics);
+  plan.config_edits =
+      back ? edits_to_original(checkpoint, rules, plan) : edits_to_fused(checkpoint, rules, diagnostics);
   if (plan.config_edits.empty()) return;
   Json edited = checkpoint.config;
   for (const auto& edit : plan.config_edits) put(edited, segments_of(edit.path), 0, edit.after);

@@ -12,7 +12,8 @@ namespace tenon {
 namespace {
 
 std::string why_not(const Transform& t, const KeyStep& step, bool converter_fired) {
-  if (converter_fired && t.kind == TransformKind::kWeightConverter) return "another converter took the key before it";
+  if (converter_fired && t.kind == TransformKind::kWeightConverter)
+    return "another converter took the key before it";
   if (t.scope) {
     const std::string inner = t.scope->scope_prefix.empty() ? "" : t.scope->scope_prefix + ".";
     const std::string outer = t.scope->base_model_prefix.empty() ? "" : t.scope->base_model_prefix + ".";
@@ -21,13 +22,16 @@ std::string why_not(const Transform& t, const KeyStep& step, bool converter_fire
     }
   }
   if (t.modules) return "the key is not below a module that the family can fuse, or no pattern matches";
-  if (t.kind == TransformKind::kGroupWeightRename) return "no pattern matches, or its guard has not been seen";
+  if (t.kind == TransformKind::kGroupWeightRename)
+    return "no pattern matches, or its guard has not been seen";
   return "no source pattern matches";
 }
 
-// The key goes through the mapper after all keys before it in natural order, because a GroupWeightRename remembers what it has seen.
-std::vector<ExplainedStep> steps_of(const std::vector<std::string>& keys, const std::string& key, const std::vector<Transform>& transforms,
-                                    bool to_fused, const FusedKeys& fused_keys) {
+// The key goes through the mapper after all keys before it in natural order, because a GroupWeightRename
+// remembers what it has seen.
+std::vector<ExplainedStep> steps_of(const std::vector<std::string>& keys, const std::string& key,
+                                    const std::vector<Transform>& transforms, bool to_fused,
+                                    const FusedKeys& fused_keys) {
   KeyMapper mapper(transforms, to_fused, fused_keys);
   for (const auto& other : keys) {
     if (other == key) break;
@@ -66,7 +70,8 @@ std::set<std::uint32_t> sources_of(const PlannedTensor& output) {
 
 }  // namespace
 
-Explanation explain_key(const Checkpoint& source, const RuleSet& rules, const Plan& plan, const std::string& key) {
+Explanation explain_key(const Checkpoint& source, const RuleSet& rules, const Plan& plan,
+                        const std::string& key) {
   Explanation out;
   out.key = key;
   const FusedKeys fused_keys(rules.fused_keys, rules.base_model_prefix);
@@ -107,7 +112,8 @@ Explanation explain_key(const Checkpoint& source, const RuleSet& rules, const Pl
   if (out.results.empty()) return out;
   std::vector<Transform> back;
   for (std::size_t i = plan.transforms.size(); i-- > 0;) {
-    if (plan.transform_used[i] && !plan.transforms[i].forward_only) back.push_back(invert(plan.transforms[i]));
+    if (plan.transform_used[i] && !plan.transforms[i].forward_only)
+      back.push_back(invert(plan.transforms[i]));
   }
   out.back_steps = steps_of(output_keys, out.results.front(), back, !to_fused, fused_keys);
   return out;

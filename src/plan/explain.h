@@ -30,7 +30,9 @@ struct Explanation {
   std::string dropped;                    // the reason, where a rule drops it
 };
 
-/// Explains a key of the source or of the plan's outputs. Throws UserError with near keys where it is neither.
-Explanation explain_key(const Checkpoint& source, const RuleSet& rules, const Plan& plan, const std::string& key);
+/// Explains a key of the source or of the plan's outputs. Throws UserError with near keys where it is
+/// neither.
+Explanation explain_key(const Checkpoint& source, const RuleSet& rules, const Plan& plan,
+                        const std::string& key);
 
 }  // namespace tenon

@@ -13,7 +13,8 @@ namespace tenon {
 namespace {
 
 // Consecutive outputs, as many as fit.
-std::vector<std::vector<std::uint32_t>> distribute(const std::vector<PlannedTensor>& outputs, std::uint64_t limit, bool single) {
+std::vector<std::vector<std::uint32_t>> distribute(const std::vector<PlannedTensor>& outputs,
+                                                   std::uint64_t limit, bool single) {
   std::vector<std::vector<std::uint32_t>> shards(1);
   std::uint64_t size = 0;
   for (std::uint32_t i = 0; i < outputs.size(); ++i) {
@@ -35,8 +36,11 @@ std::map<std::string, std::string> metadata_of(const Checkpoint& source, Plan& p
     for (const auto& [key, value] : shard.metadata) {
       const auto [at, fresh] = out.emplace(key, value);
       if (fresh || at->second == value) continue;
-      plan.notes.push_back({Severity::kNote, "", {shard.path.string(), 0, 0, {}, "__metadata__", ""},
-                            fmt::format("'{}' is '{}' here and '{}' in another shard: the latter is kept", key, value, at->second),
+      plan.notes.push_back({Severity::kNote,
+                            "",
+                            {shard.path.string(), 0, 0, {}, "__metadata__", ""},
+                            fmt::format("'{}' is '{}' here and '{}' in another shard: the latter is kept",
+                                        key, value, at->second),
                             ""});
     }
   }

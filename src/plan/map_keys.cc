@@ -9,10 +9,12 @@ namespace tenon {
 namespace {
 
 bool all_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-// "layers.12.mlp" -> "layers.*.mlp": most globs of a fused layout are of this form and then found by one look-up.
+// "layers.12.mlp" -> "layers.*.mlp": most globs of a fused layout are of this form and then found by one
+// look-up.
 std::string template_of(std::string_view key) {
   std::string out;
   for (std::size_t from = 0; from <= key.size();) {
@@ -66,7 +68,8 @@ bool FusedKeys::contains(std::string_view key) const {
 std::string FusedKeys::fit(const std::string& key) const {
   if (base_.empty() || contains(key)) return key;
   const std::string prefix = base_ + ".";
-  if (key.starts_with(prefix) && contains(std::string_view(key).substr(prefix.size()))) return key.substr(prefix.size());
+  if (key.starts_with(prefix) && contains(std::string_view(key).substr(prefix.size())))
+    return key.substr(prefix.size());
   return contains(prefix + key) ? prefix + key : key;
 }
 
@@ -106,7 +109,8 @@ void KeyMapper::convert(MappedKey& mapped, std::vector<KeyStep>* steps) {
     if (!is_converter(i)) continue;
     auto rewrite = rewriters_[i].apply(mapped.key);
     if (steps != nullptr) {
-      steps->push_back({static_cast<int>(i), mapped.key, rewrite ? std::optional(rewrite->key) : std::nullopt});
+      steps->push_back(
+          {static_cast<int>(i), mapped.key, rewrite ? std::optional(rewrite->key) : std::nullopt});
     }
     if (!rewrite) continue;
     mapped.before_converter = std::move(mapped.key);
@@ -117,15 +121,16 @@ void KeyMapper::convert(MappedKey& mapped, std::vector<KeyStep>* steps) {
   }
 }
 
-// With the fused layout's keys known: a head-less model's checkpoint gets or loses the base model's prefix, and a key that nothing turns into a
-// fused one, but which is one as it stands, is left alone.
+// With the fused layout's keys known: a head-less model's checkpoint gets or loses the base model's prefix,
+// and a key that nothing turns into a fused one, but which is one as it stands, is left alone.
 void KeyMapper::fit_to_fused_keys(MappedKey& mapped, const std::string& source) {
   const std::string fitted = fused_keys_.fit(mapped.key);
   if (!fused_keys_.contains(fitted) && fused_keys_.contains(source)) {
     mapped = {source, -1, "", std::nullopt};
     return;
   }
-  if (mapped.rewrite) mapped.rewrite->at += fitted.size() - mapped.key.size();  // modulo 2^64: the prefix may have gone
+  if (mapped.rewrite)
+    mapped.rewrite->at += fitted.size() - mapped.key.size();  // modulo 2^64: the prefix may have gone
   mapped.key = fitted;
 }
 

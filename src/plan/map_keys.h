@@ -1,4 +1,5 @@
-// Which transform takes which key, and what it becomes: the order of SEMANTICS (docs/rules.md, "Order") in both directions.
+// Which transform takes which key, and what it becomes: the order of SEMANTICS (docs/rules.md, "Order") in
+// both directions.
 #pragma once
 
 #include <deque>
@@ -23,14 +24,15 @@ class FusedKeys {
   bool known() const { return known_; }
   bool contains(std::string_view key) const;
 
-  /// The key itself, or with the base model's prefix taken off or put on where only that is a key of the fused layout.
+  /// The key itself, or with the base model's prefix taken off or put on where only that is a key of the
+  /// fused layout.
   std::string fit(const std::string& key) const;
 
  private:
   std::unordered_set<std::string> templates_;  // globs whose every `*` is a whole segment
   std::unordered_set<std::string> literals_;   // globs without a `*`
-  std::vector<std::string> general_;           // globs for which all numbers are alike: tested once a template
-  std::vector<std::string> particular_;        // globs that tell numbers apart
+  std::vector<std::string> general_;     // globs for which all numbers are alike: tested once a template
+  std::vector<std::string> particular_;  // globs that tell numbers apart
   mutable std::unordered_map<std::string, bool> general_found_;
   std::string base_;
   bool known_ = false;
@@ -38,9 +40,9 @@ class FusedKeys {
 
 /// Where one key goes.
 struct MappedKey {
-  std::string key;                 // its new key; for a converter's input the key that all of its inputs share
-  int converter = -1;              // index into the rule list, -1: none
-  std::string before_converter;    // the key that the converter saw
+  std::string key;               // its new key; for a converter's input the key that all of its inputs share
+  int converter = -1;            // index into the rule list, -1: none
+  std::string before_converter;  // the key that the converter saw
   std::optional<Rewrite> rewrite;  // what the converter did to it; `at` is where its target stands in `key`
 };
 
@@ -54,8 +56,8 @@ struct KeyStep {
 /// Applies a rule list to keys, one after the other in natural order.
 class KeyMapper {
  public:
-  /// `to_fused`: renamings, then at most one converter; on the way back at most one converter, then the renamings. The list is already in the
-  /// direction's order.
+  /// `to_fused`: renamings, then at most one converter; on the way back at most one converter, then the
+  /// renamings. The list is already in the direction's order.
   KeyMapper(const std::vector<Transform>& transforms, bool to_fused, const FusedKeys& fused_keys);
 
   MappedKey map(const std::string& key, std::vector<KeyStep>* steps = nullptr);
@@ -67,7 +69,9 @@ class KeyMapper {
   std::vector<bool> used() const;
 
  private:
-  bool is_converter(std::size_t i) const { return rewriters_[i].transform().kind == TransformKind::kWeightConverter; }
+  bool is_converter(std::size_t i) const {
+    return rewriters_[i].transform().kind == TransformKind::kWeightConverter;
+  }
   void convert(MappedKey& mapped, std::vector<KeyStep>* steps);
   void fit_to_fused_keys(MappedKey& mapped, const std::string& source);
 

@@ -1,14 +1,14 @@
-// A tensor of shape [a, b, c] is, along b, a row of blocks of b*c elements, each of them a row of blocks of c elements. A piece may walk over
-// the borders of such blocks: the merged loop of a contiguous tensor runs over all of them. Before an operation can move blocks,
-// every loop has to be one of two kinds:
+// A tensor of shape [a, b, c] is, along b, a row of blocks of b*c elements, each of them a row of blocks of c
+// elements. A piece may walk over the borders of such blocks: the merged loop of a contiguous tensor runs
+// over all of them. Before an operation can move blocks, every loop has to be one of two kinds:
 //
 //   inside    its steps stay within one block of the given size
 //   outside   its stride is a multiple of the block: it steps from block to block
 //
-// A loop (extent e, stride s) that is neither is split. In the usual case the block is a multiple of s and the loop starts on a border:
-// (e, s) becomes (e / q, block) around (q, s) with q = block / s. Where it starts inside a block or ends inside one, head and tail become
-// pieces of their own. A stride that does not divide the block (which only reshapes across uneven dimensions make) is
-// unrolled.
+// A loop (extent e, stride s) that is neither is split. In the usual case the block is a multiple of s and
+// the loop starts on a border: (e, s) becomes (e / q, block) around (q, s) with q = block / s. Where it
+// starts inside a block or ends inside one, head and tail become pieces of their own. A stride that does not
+// divide the block (which only reshapes across uneven dimensions make) is unrolled.
 #include "plan/split_piece.h"
 
 #include <algorithm>
@@ -16,7 +16,9 @@
 namespace tenon {
 namespace {
 
-bool steps_over(const Loop& loop, std::int64_t block) { return loop.output_stride % block == 0; }
+bool steps_over(const Loop& loop, std::int64_t block) {
+  return loop.output_stride % block == 0;
+}
 
 Piece with_loop(const Piece& piece, std::size_t at, std::int64_t first, std::int64_t count) {
   Piece out = piece;
@@ -32,7 +34,8 @@ Piece with_loop_in_two(const Piece& piece, std::size_t at, std::int64_t per_bloc
   const Loop loop = piece.loops[at];
   Piece out = piece;
   out.loops[at] = {loop.extent / per_block, loop.source_stride * per_block, loop.output_stride * per_block};
-  out.loops.insert(out.loops.begin() + static_cast<std::ptrdiff_t>(at) + 1, {per_block, loop.source_stride, loop.output_stride});
+  out.loops.insert(out.loops.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                   {per_block, loop.source_stride, loop.output_stride});
   if (out.loops[at].extent == 1) out.loops.erase(out.loops.begin() + static_cast<std::ptrdiff_t>(at));
   return out;
 }

@@ -1,4 +1,5 @@
-// Splitting pieces at the borders of dimensions, which every operation that tells dimensions apart starts with.
+// Splitting pieces at the borders of dimensions, which every operation that tells dimensions apart starts
+// with.
 #pragma once
 
 #include <vector>
@@ -7,8 +8,9 @@
 
 namespace tenon {
 
-/// Splits a piece so that no loop of the results crosses a multiple of `block` output elements, unless its stride is a multiple of it: each
-/// result moves within blocks by some loops and from block to block by the others.
+/// Splits a piece so that no loop of the results crosses a multiple of `block` output elements, unless its
+/// stride is a multiple of it: each result moves within blocks by some loops and from block to block by the
+/// others.
 void split_at(const Piece& piece, std::int64_t block, std::vector<Piece>& out);
 
 }  // namespace tenon

@@ -5,10 +5,12 @@
 namespace tenon {
 namespace {
 
-// Drops loops of one step, orders the others by falling output stride, and joins neighbours of which one runs on where the other ends.
+// Drops loops of one step, orders the others by falling output stride, and joins neighbours of which one runs
+// on where the other ends.
 void normalise_loops(std::vector<Loop>& loops) {
   std::erase_if(loops, [](const Loop& loop) { return loop.extent == 1; });
-  std::sort(loops.begin(), loops.end(), [](const Loop& a, const Loop& b) { return a.output_stride > b.output_stride; });
+  std::sort(loops.begin(), loops.end(),
+            [](const Loop& a, const Loop& b) { return a.output_stride > b.output_stride; });
   for (std::size_t i = 0; i + 1 < loops.size();) {
     const Loop& inner = loops[i + 1];
     const bool runs_on = loops[i].output_stride == inner.extent * inner.output_stride &&
@@ -35,17 +37,20 @@ bool join(Piece& piece, const Piece& next) {
   }
   if (n == 0) return false;
   const Loop& outer = piece.loops.front();
-  const bool goes_on = source_step == outer.extent * outer.source_stride && output_step == outer.extent * outer.output_stride;
+  const bool goes_on =
+      source_step == outer.extent * outer.source_stride && output_step == outer.extent * outer.output_stride;
   if (!goes_on) return false;
   if (next.loops.size() == n) {
     const Loop& other = next.loops.front();
-    const bool same = other.source_stride == outer.source_stride && other.output_stride == outer.output_stride &&
+    const bool same = other.source_stride == outer.source_stride &&
+                      other.output_stride == outer.output_stride &&
                       std::equal(piece.loops.begin() + 1, piece.loops.end(), next.loops.begin() + 1);
     if (!same) return false;
     piece.loops.front().extent += other.extent;
     return true;
   }
-  if (next.loops.size() + 1 == n && std::equal(piece.loops.begin() + 1, piece.loops.end(), next.loops.begin())) {
+  if (next.loops.size() + 1 == n &&
+      std::equal(piece.loops.begin() + 1, piece.loops.end(), next.loops.begin())) {
     piece.loops.front().extent += 1;
     return true;
   }

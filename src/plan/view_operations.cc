@@ -16,20 +16,26 @@ std::vector<std::int64_t> strides_of(const Shape& shape) {
 }
 
 std::int64_t product(const Shape& shape, std::size_t from, std::size_t to) {
-  return std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(from), shape.begin() + static_cast<std::ptrdiff_t>(to),
-                         std::int64_t{1}, std::multiplies<>());
+  return std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(from),
+                         shape.begin() + static_cast<std::ptrdiff_t>(to), std::int64_t{1},
+                         std::multiplies<>());
 }
 
-bool is_empty(const Shape& shape) { return std::find(shape.begin(), shape.end(), 0) != shape.end(); }
+bool is_empty(const Shape& shape) {
+  return std::find(shape.begin(), shape.end(), 0) != shape.end();
+}
 
 // Moves blocks of `old_block` elements into blocks of `new_block`, `shift` elements further in.
-void place_into_blocks(const View& part, std::int64_t old_block, std::int64_t new_block, std::int64_t shift, View& out) {
+void place_into_blocks(const View& part, std::int64_t old_block, std::int64_t new_block, std::int64_t shift,
+                       View& out) {
   std::vector<Piece> split;
   for (const auto& piece : part.pieces) split_at(piece, old_block, split);
   for (auto& piece : split) {
-    piece.output_offset = piece.output_offset / old_block * new_block + piece.output_offset % old_block + shift;
+    piece.output_offset =
+        piece.output_offset / old_block * new_block + piece.output_offset % old_block + shift;
     for (auto& loop : piece.loops) {
-      if (loop.output_stride % old_block == 0) loop.output_stride = loop.output_stride / old_block * new_block;
+      if (loop.output_stride % old_block == 0)
+        loop.output_stride = loop.output_stride / old_block * new_block;
     }
     out.pieces.push_back(std::move(piece));
   }
@@ -37,17 +43,20 @@ void place_into_blocks(const View& part, std::int64_t old_block, std::int64_t ne
 
 // The dimension that a view is cut along, as its pieces see it.
 struct CutDimension {
-  std::int64_t inner = 1;   // elements of one index
-  std::int64_t extent = 1;  // indices
+  std::int64_t inner = 1;            // elements of one index
+  std::int64_t extent = 1;           // indices
   std::vector<std::int64_t> starts;  // of each part, and the extent at the end
 
   std::int64_t index_of(std::int64_t offset) const { return offset / inner % extent; }
   std::int64_t block() const { return inner * extent; }
-  bool walks(const Loop& loop) const { return loop.output_stride % inner == 0 && loop.output_stride % block() != 0; }
+  bool walks(const Loop& loop) const {
+    return loop.output_stride % inner == 0 && loop.output_stride % block() != 0;
+  }
 };
 
-// Gives a piece, split at the dimension's borders, to the parts that its indices fall into. The widest loop along the dimension is divided among
-// them; where one of its steps still spans two parts, that step goes on alone.
+// Gives a piece, split at the dimension's borders, to the parts that its indices fall into. The widest loop
+// along the dimension is divided among them; where one of its steps still spans two parts, that step goes on
+// alone.
 void distribute(const Piece& piece, const CutDimension& dim, std::vector<View>& parts) {
   const std::int64_t first = dim.index_of(piece.output_offset);
   std::int64_t last = first;
@@ -55,7 +64,8 @@ void distribute(const Piece& piece, const CutDimension& dim, std::vector<View>& 
   for (std::size_t i = 0; i < piece.loops.size(); ++i) {
     if (!dim.walks(piece.loops[i])) continue;
     last += (piece.loops[i].extent - 1) * piece.loops[i].output_stride / dim.inner;
-    if (widest == piece.loops.size() || piece.loops[i].output_stride > piece.loops[widest].output_stride) widest = i;
+    if (widest == piece.loops.size() || piece.loops[i].output_stride > piece.loops[widest].output_stride)
+      widest = i;
   }
   const auto end = std::upper_bound(dim.starts.begin(), dim.starts.end(), first);
   const auto part = static_cast<std::size_t>(end - dim.starts.begin()) - 1;
@@ -63,16 +73,19 @@ void distribute(const Piece& piece, const CutDimension& dim, std::vector<View>& 
     const std::int64_t part_extent = dim.starts[part + 1] - dim.starts[part];
     Piece moved = piece;
     const std::int64_t outer = piece.output_offset / dim.block();
-    moved.output_offset = outer * dim.inner * part_extent + (first - dim.starts[part]) * dim.inner + piece.output_offset % dim.inner;
+    moved.output_offset = outer * dim.inner * part_extent + (first - dim.starts[part]) * dim.inner +
+                          piece.output_offset % dim.inner;
     for (auto& loop : moved.loops) {
-      if (loop.output_stride % dim.block() == 0) loop.output_stride = loop.output_stride / dim.block() * dim.inner * part_extent;
+      if (loop.output_stride % dim.block() == 0)
+        loop.output_stride = loop.output_stride / dim.block() * dim.inner * part_extent;
     }
     parts[part].pieces.push_back(std::move(moved));
     return;
   }
   const Loop loop = piece.loops[widest];
   const std::int64_t step = loop.output_stride / dim.inner;
-  const std::int64_t width = last - first - (loop.extent - 1) * step;  // what one step of the widest loop spans
+  const std::int64_t width =
+      last - first - (loop.extent - 1) * step;  // what one step of the widest loop spans
   for (std::int64_t i = 0; i < loop.extent;) {
     const std::int64_t here = first + i * step;
     const std::int64_t border = *std::upper_bound(dim.starts.begin(), dim.starts.end(), here);
@@ -97,7 +110,8 @@ View concatenate(const std::vector<View>& parts, std::size_t dim) {
   const std::int64_t inner = product(out.shape, dim + 1, out.shape.size());
   std::int64_t start = 0;
   for (const auto& part : parts) {
-    if (!is_empty(part.shape)) place_into_blocks(part, part.shape[dim] * inner, out.shape[dim] * inner, start * inner, out);
+    if (!is_empty(part.shape))
+      place_into_blocks(part, part.shape[dim] * inner, out.shape[dim] * inner, start * inner, out);
     start += part.shape[dim];
   }
   normalise(out);

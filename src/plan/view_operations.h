@@ -1,5 +1,5 @@
-// The operations of the view algebra. Each takes views and gives views and moves no data. Dimensions are counted from 0; callers have
-// checked that they exist and that shapes fit.
+// The operations of the view algebra. Each takes views and gives views and moves no data. Dimensions are
+// counted from 0; callers have checked that they exist and that shapes fit.
 #pragma once
 
 #include <vector>

@@ -351,17 +351,22 @@ class Applier {
     return extents;
   }
 
-  static void check_declared(const PartSizes& sizes, const std::vector<std::int64_t>& extents) {
+  void check_declared(const PartSizes& sizes, const std::vector<std::int64_t>& extents) {
     if (sizes.kind == PartSizes::Kind::kEqual &&
         std::any_of(extents.begin(), extents.end(), [&](auto e) { return e != extents.front(); })) {
       throw OperationError{
           fmt::format("the rule says `sizes: equal`, the parts have extents {}", to_string(extents)), ""};
     }
-    if (sizes.kind == PartSizes::Kind::kListed && values(sizes.listed) != extents) {
-      throw OperationError{fmt::format("the rule lists parts of {}, they have {}",
-                                       to_string(values(sizes.listed)), to_string(extents)),
-                           ""};
+    const std::vector<std::int64_t> listed = values(sizes.listed);
+    if (sizes.kind != PartSizes::Kind::kListed || listed == extents) return;
+    if (sum(listed) != sum(extents)) {
+      throw OperationError{
+          fmt::format("the rule lists parts of {}, they have {}", to_string(listed), to_string(extents)), ""};
     }
+    // Cut at other places, as some writers do that round: joined it is the same tensor, and the manifest
+    // keeps where it was cut.
+    context_.notes.push_back(fmt::format("{}: parts of {} where the rule lists {}", context_.transform.id(),
+                                         to_string(extents), to_string(listed)));
   }
 
   // Does a Transpose(check_dims) swap this tensor?

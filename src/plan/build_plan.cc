@@ -25,15 +25,21 @@ std::vector<NamedView> inputs_of(const Checkpoint& checkpoint) {
   return out;
 }
 
-// How many experts a layer has, where the config says one number.
+// How many experts a layer has, where the config says one number. Experts that do nothing but pass their
+// input on (`zero_expert_num`) count as well: checkpoints hold tensors for them.
 std::int64_t expert_count(const nlohmann::ordered_json& config) {
   const auto text = config.find("text_config");
-  for (const char* const name : {"num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"}) {
-    for (const auto* node : {&config, text != config.end() && text->is_object() ? &*text : &config}) {
+  const auto* const part = text != config.end() && text->is_object() ? &*text : &config;
+  const auto value = [&](const char* name) -> std::int64_t {
+    for (const auto* node : {part, &config}) {
       const auto found = node->find(name);
       if (found != node->end() && found->is_number_integer() && found->get<std::int64_t>() > 0)
         return found->get<std::int64_t>();
     }
+    return 0;
+  };
+  for (const char* const name : {"num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"}) {
+    if (const std::int64_t count = value(name)) return count + value("zero_expert_num");
   }
   return 0;
 }
@@ -140,7 +146,9 @@ class PlanBuilder {
       }
     }
     for (const auto& family : rules_.families) {
-      if (contains(families_at_work, family.name) || family.transforms.empty()) continue;
+      const bool at_work =
+          contains(families_at_work, family.name) || contains(rules_.filtering_families, family.name);
+      if (at_work || family.transforms.empty()) continue;
       diagnostics_.error(
           {family.path.string(), 0, 0, {}, "", ""},
           fmt::format("family '{}' matches nothing in {}", family.name, checkpoint_.directory.string()),

@@ -181,8 +181,14 @@ class Converter {
       return false;
     }
     const bool experts = source.find("expert") != std::string::npos && request_.to_fused;
-    if (experts && request_.expert_count > 0 && request_.expert_count != count) {
-      fail(group, fmt::format("{} experts, but config.json says {}", count, request_.expert_count),
+    // A list that is dealt out to several targets holds that many times the experts.
+    const Transform& t = transform_of(group);
+    const bool dealt_out =
+        std::holds_alternative<ErnieFuseAndSplitTextVisionExperts>(t.operations.front().does);
+    const std::int64_t expected =
+        request_.expert_count * (dealt_out ? static_cast<std::int64_t>(t.target_patterns.size()) : 1);
+    if (experts && expected > 0 && expected != count) {
+      fail(group, fmt::format("{} experts, but config.json says {}", count, expected),
            "The checkpoint is incomplete, or config.json is not its own.");
       return false;
     }

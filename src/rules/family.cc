@@ -35,6 +35,7 @@ void filter_transforms(const RuleFile& family, RuleSet& set) {
       kept.push_back(std::move(t));
     }
   }
+  if (kept.size() < set.transforms.size()) set.filtering_families.push_back(family.name);
   set.transforms = std::move(kept);
 }
 
@@ -193,7 +194,9 @@ Modules qualifying_modules(const RuleFile& family, const Shapes& tensors, const 
   for (const auto& [reason, modules] : left_alone) {
     set.notes.push_back(fmt::format("{}: leaves {} alone: {}", family.name, join_some(modules, 3), reason));
   }
-  if (out.empty()) {
+  const bool filtered = std::find(set.filtering_families.begin(), set.filtering_families.end(),
+                                  family.name) != set.filtering_families.end();
+  if (out.empty() && !filtered) {
     std::string hint = fmt::format("It looks for {}.", fmt::join(fusable.modules, ", "));
     for (const auto& [reason, modules] : left_alone)
       hint += fmt::format(" {}: {}.", join_some(modules, 2), reason);

@@ -112,7 +112,8 @@ struct RuleSet {
   std::vector<RuleFile> files;      // everything that took part, for hashes and messages
   std::vector<std::string> chosen;  // names of the files asked for or detected: the rest was included by them
   std::vector<RuleFile> families;   // of `files`, those given by --fuse, in order
-  std::vector<std::string> notes;   // how the rules were chosen
+  std::vector<std::string> filtering_families;  // those whose filter dropped a transform
+  std::vector<std::string> notes;               // how the rules were chosen
 };
 
 }  // namespace tenon

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/diagnostics.h"
@@ -18,17 +19,18 @@ inline constexpr const char* kSingleFileName = "model.safetensors";
 inline constexpr const char* kIndexName = "model.safetensors.index.json";
 
 struct ShardIndex {
-  std::vector<std::string> shards;                  // names, sorted
-  std::map<std::string, std::uint32_t> weight_map;  // key -> index into `shards`
-  std::optional<double> total_size;                 // as stated, in bytes; publishers' figures may be wrong
+  std::vector<std::string> shards;                                // names, sorted
+  std::vector<std::pair<std::string, std::uint32_t>> weight_map;  // key, index into `shards`; natural order
+  std::optional<double> total_size;  // as stated, in bytes; publishers' figures may be wrong
 };
 
 /// Parses an index. Throws UserError with every mistake: no weight_map, a value that is no string, a shard
 /// name that is not a plain .safetensors file name.
 ShardIndex parse_index(std::string_view text, const std::string& file);
 
-/// Compares what the index says with the tensors that its shards hold (`Tensor::shard` indexes
-/// `index.shards`). Every disagreement goes to `diagnostics`.
+/// Compares what the index says with the tensors that its shards hold, given in natural order
+/// (`Tensor::shard` indexes `index.shards`). Every disagreement goes to `diagnostics`, grouped by shard; a
+/// wrong total_size is a warning, since publishers get it wrong.
 void check_index(const ShardIndex& index, const std::vector<Tensor>& tensors, const std::string& file,
                  Diagnostics& diagnostics);
 

@@ -34,7 +34,8 @@ Place place_at(std::string_view text, const std::string& file, std::size_t offse
 // object up one by one, which takes minutes for an index of 150,000 tensors.
 class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
  public:
-  DocumentBuilder(std::string_view text, const std::string& file) : text_(text), file_(file) {}
+  DocumentBuilder(std::string_view text, const std::string& file, const TakeElement& take)
+      : text_(text), file_(file), take_(take) {}
 
   ordered_json take() { return std::move(root_); }
 
@@ -91,6 +92,7 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
     if (open_.empty()) {
       root_ = std::move(value);
     } else if (auto& parent = open_.back(); parent.value.is_array()) {
+      if (take_ && open_.size() == 2 && take_(open_.front().key, value)) return true;
       parent.value.push_back(std::move(value));
     } else {
       auto& members = parent.value.get_ref<ordered_json::object_t&>();
@@ -112,13 +114,14 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
 
   std::string_view text_;
   const std::string& file_;
+  const TakeElement& take_;
   ordered_json root_;
   std::vector<Open> open_;
 };
 
 }  // namespace
 
-nlohmann::ordered_json parse_json(std::string_view text, const std::string& file) {
+nlohmann::ordered_json parse_json(std::string_view text, const std::string& file, const TakeElement& take) {
   // The parser would take a NUL for the end, and skip a byte order mark.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     throw UserError(place_at(text, file, nul), "not valid JSON: a NUL byte");
@@ -126,7 +129,7 @@ nlohmann::ordered_json parse_json(std::string_view text, const std::string& file
   if (text.starts_with("\xEF\xBB\xBF")) {
     throw UserError(place_at(text, file, 0), "not valid JSON: a byte order mark before the text");
   }
-  DocumentBuilder builder(text, file);
+  DocumentBuilder builder(text, file, take);
   ordered_json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }

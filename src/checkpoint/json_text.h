@@ -2,15 +2,21 @@
 // two parsers could read differently, bounded depth.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 namespace tenon {
 
+/// Is shown every element of every list that is a member of the document's root object; those for which it
+/// returns true are not kept in the document.
+using TakeElement = std::function<bool(std::string_view member, const nlohmann::ordered_json& element)>;
+
 /// Throws UserError with line, column and caret at the first defect. Keys keep their order. `file` is for
-/// messages only.
-nlohmann::ordered_json parse_json(std::string_view text, const std::string& file);
+/// messages only. With `take`, long lists need not be held as a whole.
+nlohmann::ordered_json parse_json(std::string_view text, const std::string& file,
+                                  const TakeElement& take = {});
 
 /// What a parser's exception says, without its own idea of the place.
 std::string defect_of(const nlohmann::json::exception& exception);

@@ -14,6 +14,7 @@
 namespace tenon {
 
 inline constexpr const char* kManifestName = "tenon-manifest.json";
+inline constexpr int kManifestVersion = 1;
 
 /// Which side of a rule list a checkpoint is on: as its publisher ships it, or as the optimised model wants
 /// it.

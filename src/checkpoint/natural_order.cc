@@ -55,8 +55,11 @@ std::string_view take_part(std::string_view& rest, bool& more) {
 }  // namespace
 
 std::strong_ordering natural_compare(std::string_view a, std::string_view b) {
-  std::string_view rest_a = a;
-  std::string_view rest_b = b;
+  const std::size_t alike =
+      static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  const std::size_t part = a.substr(0, alike).find_last_of('.') + 1;  // npos + 1 is 0
+  std::string_view rest_a = a.substr(part);
+  std::string_view rest_b = b.substr(part);
   bool more_a = true;
   bool more_b = true;
   while (more_a && more_b) {

@@ -1,8 +1,8 @@
 #include "checkpoint/header.h"
 
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
+
+#include "temporary_folder.h"
 
 using namespace tenon;
 
@@ -13,10 +13,9 @@ Tensor tensor(const std::string& key, DType dtype, Shape shape) {
 }
 
 struct TemporaryFile {
-  std::filesystem::path path = std::filesystem::temp_directory_path() /
-                               ("tenon_header_test_" + std::to_string(::getpid()) + ".safetensors");
-  explicit TemporaryFile(const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-  ~TemporaryFile() { std::filesystem::remove(path); }
+  TemporaryFolder folder;
+  std::filesystem::path path = folder / "m.safetensors";
+  explicit TemporaryFile(const std::string& bytes) { write_file(path, bytes); }
 };
 
 std::string message_of(const std::string& bytes) {

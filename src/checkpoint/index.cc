@@ -1,0 +1,141 @@
+#include "checkpoint/index.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/text.h"
+#include "checkpoint/json_text.h"
+#include "checkpoint/natural_order.h"
+
+namespace tenon {
+namespace {
+
+using nlohmann::ordered_json;
+
+// What is wrong with the name of a shard, or "". Only a plain file name cannot leave the folder.
+std::string_view defect_of_name(std::string_view name) {
+  if (name.find_first_of("/\\:") != std::string_view::npos || name == ".." || name == ".") {
+    return "is a path; shards lie beside the index";
+  }
+  if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; })) {
+    return "has a control character";
+  }
+  if (name.size() > 255) return "is longer than a file name may be";
+  if (!name.ends_with(".safetensors") || name == ".safetensors") return "is no .safetensors file";
+  return "";
+}
+
+std::optional<double> total_size_of(const ordered_json& document) {
+  const auto metadata = document.find("metadata");
+  if (metadata == document.end() || !metadata->is_object()) return std::nullopt;
+  const auto total = metadata->find("total_size");
+  if (total == metadata->end() || !total->is_number()) return std::nullopt;
+  return total->get<double>();
+}
+
+// Keys with the same thing wrong with them, one message a group.
+class Disagreements {
+ public:
+  void add(const std::string& what, const std::string& key) { keys_[what].push_back(shown(key)); }
+  void report(const std::string& file, Diagnostics& diagnostics) const {
+    for (const auto& [what, keys] : keys_) {
+      diagnostics.error(
+          {file, 0, 0, {}, keys.front(), ""},
+          keys.size() == 1 ? what : fmt::format("{} ({} tensors: {})", what, keys.size(), join_some(keys)));
+    }
+  }
+
+ private:
+  std::map<std::string, std::vector<std::string>> keys_;
+};
+
+}  // namespace
+
+ShardIndex parse_index(std::string_view text, const std::string& file) {
+  const ordered_json document = parse_json(text, file);
+  if (!document.is_object()) throw UserError({file, 0, 0, {}, "", ""}, "the index is not a JSON object");
+  const auto weight_map = document.find("weight_map");
+  if (weight_map == document.end() || !weight_map->is_object()) {
+    throw UserError({file, 0, 0, {}, "/weight_map", ""}, "the index has no object 'weight_map'");
+  }
+  if (weight_map->empty()) throw UserError({file, 0, 0, {}, "/weight_map", ""}, "the index lists no tensor");
+  Diagnostics diagnostics;
+  std::set<std::string> names;
+  for (const auto& [key, name] : weight_map->items()) {
+    const Place place{file, 0, 0, {}, "/weight_map/" + shown(key), ""};
+    if (!name.is_string()) {
+      diagnostics.error(place, "the name of the shard is not a string");
+    } else if (const auto& text_of_name = name.get_ref<const std::string&>();
+               names.insert(text_of_name).second) {
+      const std::string_view defect = defect_of_name(text_of_name);
+      if (!defect.empty()) diagnostics.error(place, fmt::format("'{}' {}", shown(text_of_name), defect));
+    }
+  }
+  diagnostics.throw_if_errors();
+
+  ShardIndex index;
+  index.total_size = total_size_of(document);
+  index.shards.assign(names.begin(), names.end());
+  for (const auto& [key, name] : weight_map->items()) {
+    const auto shard =
+        std::lower_bound(index.shards.begin(), index.shards.end(), name.get_ref<const std::string&>());
+    index.weight_map.emplace_back(key, static_cast<std::uint32_t>(shard - index.shards.begin()));
+  }
+  std::sort(index.weight_map.begin(), index.weight_map.end(),
+            [](const auto& a, const auto& b) { return natural_less(a.first, b.first); });
+  return index;
+}
+
+void check_index(const ShardIndex& index, const std::vector<Tensor>& tensors, const std::string& file,
+                 Diagnostics& diagnostics) {
+  Disagreements wrong;
+  double total = 0;
+  auto listed = index.weight_map.begin();
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Tensor& tensor = tensors[i];
+    total += static_cast<double>(tensor.bytes);
+    const std::string& here = index.shards[tensor.shard];
+    if (i > 0 && tensors[i - 1].key == tensor.key) {
+      wrong.add(fmt::format("is in two shards, {} and {}", index.shards[tensors[i - 1].shard], here),
+                tensor.key);
+      continue;
+    }
+    while (listed != index.weight_map.end() && natural_less(listed->first, tensor.key)) {
+      wrong.add(fmt::format("is listed in {}, but no shard holds it", index.shards[listed->second]),
+                listed->first);
+      ++listed;
+    }
+    if (listed == index.weight_map.end() || listed->first != tensor.key) {
+      wrong.add(fmt::format("is in {}, but not listed", here), tensor.key);
+      continue;
+    }
+    const bool again = i + 1 < tensors.size() && tensors[i + 1].key == tensor.key;
+    if (listed->second != tensor.shard && !again) {
+      wrong.add(fmt::format("is listed in {}, but is in {}", index.shards[listed->second], here), tensor.key);
+    }
+    ++listed;
+  }
+  for (; listed != index.weight_map.end(); ++listed) {
+    wrong.add(fmt::format("is listed in {}, but no shard holds it", index.shards[listed->second]),
+              listed->first);
+  }
+  wrong.report(file, diagnostics);
+  if (index.total_size && *index.total_size != total) {
+    diagnostics.warning(
+        {file, 0, 0, {}, "/metadata/total_size", ""},
+        fmt::format("states {:.0f} bytes, but the tensors take {:.0f}", *index.total_size, total));
+  }
+}
+
+std::string index_text(const std::map<std::string, std::string>& weight_map, std::uint64_t total_size,
+                       std::uint64_t total_parameters) {
+  const nlohmann::json document = {
+      {"metadata", {{"total_parameters", total_parameters}, {"total_size", total_size}}},
+      {"weight_map", weight_map}};
+  return document.dump(2, ' ', true) + "\n";
+}
+
+}  // namespace tenon

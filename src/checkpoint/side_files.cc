@@ -1,0 +1,101 @@
+#include "checkpoint/side_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "base/text.h"
+#include "checkpoint/json_text.h"
+#include "checkpoint/manifest.h"
+
+namespace tenon {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The same weights as other programs keep them. They would be the old layout beside the new one.
+bool is_foreign_weight(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kKinds = {{
+      {"pytorch_model", ".bin"},
+      {"pytorch_model", ".bin.index.json"},
+      {"consolidated", ".pth"},
+      {"tf_model", ".h5"},
+      {"flax_model", ".msgpack"},
+      {"flax_model", ".msgpack.index.json"},
+      {"rust_model", ".ot"},
+      {"", ".gguf"},
+  }};
+  return std::any_of(kKinds.begin(), kKinds.end(), [&](const auto& kind) {
+    return name.starts_with(kind.first) && name.ends_with(kind.second);
+  });
+}
+
+class Lister {
+ public:
+  Lister(const fs::path& folder, const FoundShards& shards, Diagnostics& diagnostics)
+      : folder_(folder), shards_(shards), diagnostics_(diagnostics) {}
+
+  std::vector<fs::path> list() {
+    walk(folder_);
+    std::sort(files_.begin(), files_.end());
+    if (!foreign_.empty()) {
+      std::sort(foreign_.begin(), foreign_.end());
+      diagnostics_.warning(place(folder_),
+                           fmt::format("weights in other formats, not copied: {}", join_some(foreign_)));
+    }
+    return std::move(files_);
+  }
+
+ private:
+  static Place place(const fs::path& path) { return {shown(path.string()), 0, 0, {}, "", ""}; }
+
+  void walk(const fs::path& folder) {
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) visit(*it);
+    if (error) throw SystemError("list", folder.string(), error.value());
+  }
+
+  bool is_checkpoint_file(const std::string& name) const {
+    const auto has = [&](const auto& names) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    return name == kManifestName || name == shards_.index_name || has(shards_.names) || has(shards_.others);
+  }
+
+  void visit(const fs::directory_entry& entry) {
+    const std::string name = entry.path().filename().string();
+    const bool at_top = entry.path().parent_path() == folder_;
+    if (at_top && is_checkpoint_file(name)) return;
+    if (entry.is_symlink() && !stays_inside(folder_, entry.path())) {
+      diagnostics_.error(place(entry.path()), "is a link that leaves the folder, or leads to nothing",
+                         "Put the file itself there, or remove the link.");
+    } else if (entry.is_directory() && entry.is_symlink()) {
+      diagnostics_.warning(place(entry.path()), "is a link to a folder, and not copied");
+    } else if (entry.is_directory()) {
+      if (name != ".git" && name != ".cache" && name != "__pycache__") walk(entry.path());
+    } else if (!entry.is_regular_file()) {
+      diagnostics_.warning(place(entry.path()), "is no regular file, and not copied");
+    } else if (at_top && is_foreign_weight(name)) {
+      foreign_.push_back(shown(name));
+    } else {
+      files_.push_back(entry.path().lexically_relative(folder_));
+    }
+  }
+
+  const fs::path& folder_;
+  const FoundShards& shards_;
+  Diagnostics& diagnostics_;
+  std::vector<fs::path> files_;
+  std::vector<std::string> foreign_;
+};
+
+}  // namespace
+
+std::vector<fs::path> list_side_files(const fs::path& folder, const FoundShards& shards,
+                                      Diagnostics& diagnostics) {
+  return Lister(folder, shards, diagnostics).list();
+}
+
+}  // namespace tenon

@@ -1,0 +1,18 @@
+// The files beside the tensors: config, tokenizer, processor, chat template, code, subfolders.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "base/diagnostics.h"
+#include "checkpoint/find_shards.h"
+
+namespace tenon {
+
+/// Every file of the folder that a conversion copies, relative to it, sorted: all but the shards, the index,
+/// the manifest, weights in other formats, and the hidden folders of git and of download caches. What is left
+/// out for a reason that the user may not expect is a warning; a link that leaves the folder is an error.
+std::vector<std::filesystem::path> list_side_files(const std::filesystem::path& folder,
+                                                   const FoundShards& shards, Diagnostics& diagnostics);
+
+}  // namespace tenon

@@ -1,0 +1,130 @@
+#include "checkpoint/manifest.h"
+
+#include <catch2/catch.hpp>
+
+#include "base/diagnostics.h"
+
+using namespace tenon;
+
+namespace {
+
+Manifest example() {
+  Manifest m;
+  m.tenon_version = "0.1.0";
+  m.layout = Layout::kOriginal;
+  m.rules = {{"qwen3_moe", "xxh3-128:00", false, true, ""},
+             {"mine", "xxh3-128:01", true, false, "/x/mine.yaml"}};
+  m.used_transforms = {"qwen2_moe#0", "qwen2_moe#1"};
+  m.part_sizes = {{"qkv.weight", {64, 16, 16}}};
+  m.transposed = {{"proj", true}};
+  m.config_edits = {{"fusion_config.patch_embeddings", std::nullopt, true}, {"x", nullptr, std::nullopt}};
+  m.config_before = "{\n \"a\": 1}\n";
+  m.plan_hash = "xxh3-128:02";
+  m.max_shard_size = "5GB";
+  m.source = {{"a\"b", DType::kBF16, {2, 3}, "h1"}, {"s", DType::kF32, {}, ""}};
+  m.output = {{"c", DType::kI64, {0}, "h2"}};
+  m.files = {{"model.safetensors", "sha256:03"}};
+  return m;
+}
+
+std::string message_of(const std::string& text) {
+  try {
+    parse_manifest(text, "m.json");
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// The example's text with `from` replaced by `to`.
+std::string changed(const std::string& from, const std::string& to) {
+  std::string text = to_json_text(example());
+  const std::size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+TEST_CASE("a manifest is text with one tensor a line") {
+  CHECK(to_json_text(example()) == R"({
+  "tenon_manifest": 1,
+  "tenon_version": "0.1.0",
+  "layout": "original",
+  "rules": [
+    {"name":"qwen3_moe","hash":"xxh3-128:00","family":false,"chosen":true},
+    {"name":"mine","hash":"xxh3-128:01","family":true,"chosen":false,"path":"/x/mine.yaml"}
+  ],
+  "used_transforms": [
+    "qwen2_moe#0",
+    "qwen2_moe#1"
+  ],
+  "part_sizes": {
+    "qkv.weight": [64,16,16]
+  },
+  "transposed": {
+    "proj": true
+  },
+  "config_edits": [
+    {"path":"fusion_config.patch_embeddings","after":true},
+    {"path":"x","before":null}
+  ],
+  "config_before": "{\n \"a\": 1}\n",
+  "plan_hash": "xxh3-128:02",
+  "max_shard_size": "5GB",
+  "source": [
+    {"key":"a\"b","dtype":"BF16","shape":[2,3],"hash":"h1"},
+    {"key":"s","dtype":"F32","shape":[],"hash":""}
+  ],
+  "output": [
+    {"key":"c","dtype":"I64","shape":[0],"hash":"h2"}
+  ],
+  "files": {
+    "model.safetensors": "sha256:03"
+  }
+}
+)");
+}
+
+TEST_CASE("a manifest reads back as it was written") {
+  for (const Manifest& m : {example(), Manifest{}}) {
+    const std::string text = to_json_text(m);
+    const Manifest back = parse_manifest(text, "m.json");
+    CHECK(to_json_text(back) == text);
+    CHECK(back.layout == m.layout);
+    CHECK(back.source.size() == m.source.size());
+    CHECK(back.config_edits.size() == m.config_edits.size());
+  }
+}
+
+TEST_CASE("a text that is no manifest, or of another version, is refused") {
+  CHECK(message_of("{}") == "m.json: /tenon_manifest: error: this is no manifest of tenon's\n");
+  CHECK(message_of("[]") == "m.json: /tenon_manifest: error: this is no manifest of tenon's\n");
+  CHECK(message_of(changed("\"tenon_manifest\": 1", "\"tenon_manifest\": 2")) ==
+        "m.json: /tenon_manifest: error: this tenon reads manifests of version 1, not 2\n");
+}
+
+TEST_CASE("every mistake in a manifest is reported with its place") {
+  CHECK(message_of(changed("\"max_shard_size\"", "\"max_shard_sise\"")) ==
+        "m.json: /max_shard_size: error: is missing\n"
+        "m.json: /max_shard_sise: error: unknown key\n"
+        "  Did you mean 'max_shard_size'?\n");
+  CHECK(message_of(changed("\"BF16\",\"shape\":[2,3]", "\"bf16\",\"shape\":[2,-3]")) ==
+        "m.json: /source/0/dtype: error: unknown dtype 'bf16'\n"
+        "m.json: /source/0/shape: error: has a negative extent\n");
+  CHECK(message_of(changed("[64,16,16]", "[64,1.5]")) ==
+        "m.json: /part_sizes: error: is not of the right type\n");
+  CHECK(message_of(changed("[64,16,16]", "[18446744073709551615]")).find("right type") != std::string::npos);
+  CHECK(message_of(changed("\"layout\": \"original\"", "\"layout\": \"runtime\"")) ==
+        "m.json: /layout: error: 'runtime' is neither 'original' nor 'fused'\n");
+  CHECK(message_of(changed("\"family\":true", "\"family\":1")) ==
+        "m.json: /rules/1/family: error: is not of the right type\n");
+  CHECK(message_of(changed("{\"key\":\"s\",\"dtype\":\"F32\",\"shape\":[],\"hash\":\"\"}", "7")) ==
+        "m.json: /source/1: error: is not an object\n");
+}
+
+TEST_CASE("a manifest full of mistakes is given up soon") {
+  std::string lines;
+  for (int i = 0; i < 1000; ++i) lines += "7,";
+  CHECK(message_of(changed("\"source\": [", "\"source\": [" + lines)).size() < 2000);
+}

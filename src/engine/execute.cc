@@ -56,6 +56,7 @@ class Execution {
   void finish_shard(std::uint32_t shard);
 
   const EngineOptions& options_;
+  const std::filesystem::path& folder_;
   const std::vector<bool> wanted_;  // by shard: not finished by an earlier run
   const Transfer transfer_;
   SourceFiles files_;
@@ -82,6 +83,7 @@ Schedule make_schedule(const Transfer& transfer, const std::vector<bool>& wanted
 Execution::Execution(const Plan& plan, const Checkpoint& source, const std::filesystem::path& folder,
                      const EngineOptions& options)
     : options_(options),
+      folder_(folder),
       wanted_(shards_to_write(plan, options.finished)),
       transfer_(make_transfer(plan, source)),
       files_(source.shards),
@@ -93,6 +95,7 @@ Execution::Execution(const Plan& plan, const Checkpoint& source, const std::file
 
 EngineResult Execution::run() {
   for (std::uint32_t shard = 0; shard < wanted_.size(); ++shard) {
+    if (!wanted_[shard]) hashes_.hash_finished_shard(shard, folder_);
     if (wanted_[shard] && schedule_.lanes[shard].tasks.empty()) finish_shard(shard);
   }
   workers_.run([&] { work(); });

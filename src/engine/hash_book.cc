@@ -6,14 +6,10 @@
 #include <algorithm>
 #include <functional>
 
+#include "engine/hash_tensors.h"
+
 namespace tenon {
 namespace {
-
-std::vector<Region> regions_of(const std::vector<Target>& targets) {
-  std::vector<Region> regions;
-  for (const Target& target : targets) regions.push_back(target.region);
-  return regions;
-}
 
 bool copies_whole(const Target& target, const Region& source) {
   return target.pieces.size() == 1 && target.pieces.front().box.loops.empty() &&
@@ -40,7 +36,10 @@ HashBook::HashBook(const Plan& plan, const Checkpoint& source, const Transfer& t
   for (const FinishedShard& shard : options.finished) take_over(shard);
   const Digest empty = StreamHash().digest();
   for (std::uint32_t i = 0; i < transfer.sources.size(); ++i) {
-    if (transfer.sources[i].bytes == 0 && source_digests_.claim(i, 0)) source_digests_.set(i, 0, empty);
+    if (transfer.sources[i].bytes > 0 || !source_digests_.claim(i, 0)) continue;
+    source_digests_.set(i, 0, empty);
+    if (kind_ == HashKind::kSha256) source_hashes_[i] = sha256_of_range(-1, "", 0, 0);
+    hashed_[i] = true;
   }
   for (std::uint32_t i = 0; i < transfer.targets.size(); ++i) {
     if (transfer.targets[i].region.bytes == 0) output_digests_.set(i, 0, empty);
@@ -113,10 +112,11 @@ std::vector<std::uint32_t> HashBook::sources_for(std::uint32_t shard) const {
 // output.
 void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const OutputFiles& outputs) {
   if (kind_ != HashKind::kSha256) return;
+  const OutputFile& file = outputs.file(shard);
   std::vector<std::function<void()>> jobs;
   std::string whole_file;
   jobs.push_back([&] {
-    whole_file = sha256_of_range(outputs.descriptor(shard), outputs.path(shard), 0, plan_.shards[shard].size);
+    whole_file = sha256_of_range(file.descriptor(), file.path().native(), 0, plan_.shards[shard].size);
   });
   std::vector<bool> own(source_.tensors.size());
   for (const std::uint32_t i : sources_for(shard)) {
@@ -140,14 +140,21 @@ void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const Outpu
     jobs.push_back([&, i] {
       const Region& region = transfer_.targets[i].region;
       output_hashes_[i] =
-          sha256_of_range(outputs.descriptor(shard), outputs.path(shard), region.offset, region.bytes);
+          sha256_of_range(file.descriptor(), file.path().native(), region.offset, region.bytes);
     });
   }
   // Isolated, so that a thread that waits here takes no other shard's work in the meantime.
   oneapi::tbb::this_task_arena::isolate(
       [&] { oneapi::tbb::parallel_for(std::size_t{0}, jobs.size(), [&](std::size_t i) { jobs[i](); }); });
   for (const auto& [output, source] : same) output_hashes_[output] = source_hashes_[source];
+  const std::lock_guard lock(recording_);
   shard_hashes_[plan_.shards[shard].name] = whole_file;
+}
+
+void HashBook::hash_finished_shard(std::uint32_t shard, const std::filesystem::path& folder) {
+  if (kind_ != HashKind::kSha256) return;
+  const std::string& name = plan_.shards[shard].name;
+  shard_hashes_[name] = hash_file(folder / name);
 }
 
 std::string HashBook::output_hash(std::uint32_t output) const {

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,9 @@ class HashBook {
   /// kSha256: hashes a complete shard, its tensors and the sources that were read for it.
   void hash_shard(std::uint32_t shard, SourceFiles& sources, const OutputFiles& outputs);
 
+  /// kSha256: hashes a shard that an earlier run finished.
+  void hash_finished_shard(std::uint32_t shard, const std::filesystem::path& folder);
+
   /// What is known about a complete shard.
   FinishedShard finished(std::uint32_t shard) const;
 
@@ -59,6 +64,7 @@ class HashBook {
   BlockDigests output_digests_;
   std::vector<std::string> source_hashes_;  // of an earlier run, and SHA-256
   std::vector<std::string> output_hashes_;
+  std::mutex recording_;
   std::map<std::string, std::string> shard_hashes_;
   std::vector<std::atomic<bool>> claimed_;  // kSha256: sources being hashed
   std::vector<std::atomic<bool>> hashed_;   // kSha256: sources done

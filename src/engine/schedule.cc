@@ -32,6 +32,15 @@ std::tuple<std::uint32_t, std::uint64_t> source_position(const Transfer& transfe
   return {0, 0};
 }
 
+std::vector<std::uint32_t> by_position(const std::vector<Region>& regions) {
+  std::vector<std::uint32_t> order(regions.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return std::tie(regions[a].file, regions[a].offset) < std::tie(regions[b].file, regions[b].offset);
+  });
+  return order;
+}
+
 void add_task(Schedule& schedule, Task& task) {
   if (task.segments.empty()) return;
   schedule.lanes[task.lane].tasks.push_back(static_cast<std::uint32_t>(schedule.tasks.size()));
@@ -40,14 +49,20 @@ void add_task(Schedule& schedule, Task& task) {
 
 }  // namespace
 
+std::vector<Segment> cut_into_blocks(const std::vector<Region>& regions, const std::vector<bool>& wanted) {
+  std::vector<Segment> segments;
+  for (const std::uint32_t index : by_position(regions)) {
+    if (!wanted[index]) continue;
+    const std::uint64_t bytes = regions[index].bytes;
+    for (std::uint64_t begin = 0; begin < bytes; begin += kHashBlock) {
+      segments.push_back({index, begin, std::min(bytes, begin + kHashBlock)});
+    }
+  }
+  return segments;
+}
+
 Schedule schedule_fill(const Transfer& transfer, const std::vector<bool>& wanted, int threads) {
-  std::vector<std::uint32_t> order(transfer.targets.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    const Region& first = transfer.targets[a].region;
-    const Region& second = transfer.targets[b].region;
-    return std::tie(first.file, first.offset) < std::tie(second.file, second.offset);
-  });
+  const std::vector<std::uint32_t> order = by_position(regions_of(transfer.targets));
   std::uint64_t total = 0;
   for (const Target& target : transfer.targets) total += wanted[target.region.file] ? target.region.bytes : 0;
   const std::uint64_t size = task_size(total, threads);
@@ -85,11 +100,7 @@ Schedule schedule_fill(const Transfer& transfer, const std::vector<bool>& wanted
 
 void schedule_hash(Schedule& schedule, const std::vector<Region>& sources,
                    const std::vector<std::vector<std::uint64_t>>& blocks) {
-  std::vector<std::uint32_t> order(sources.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return std::tie(sources[a].file, sources[a].offset) < std::tie(sources[b].file, sources[b].offset);
-  });
+  const std::vector<std::uint32_t> order = by_position(sources);
   const auto first_lane = static_cast<std::uint32_t>(schedule.lanes.size());
   Task task;
   for (const std::uint32_t index : order) {

@@ -18,6 +18,9 @@ struct Segment {
   std::uint64_t end = 0;
 };
 
+/// The regions for which `wanted` holds, cut at hash blocks, in the order of the files.
+std::vector<Segment> cut_into_blocks(const std::vector<Region>& regions, const std::vector<bool>& wanted);
+
 struct Task {
   enum class Kind { kFill, kHash };
   Kind kind = Kind::kFill;

@@ -11,11 +11,12 @@
 #include <cerrno>
 
 namespace tenon {
-namespace {
 
 std::int64_t modified_ns(const struct stat& status) {
   return static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
+
+namespace {
 
 [[noreturn]] void throw_changed(const std::string& path, const std::string& how) {
   throw UserError({path, 0, 0, {}, "", ""}, "the file changed while it was being read: " + how,

@@ -2,6 +2,8 @@
 // are gathered out of a mapping, which is made when it is first asked for.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,6 +60,9 @@ class SourceFiles {
   std::unique_ptr<Open[]> open_;
   SigbusGuard guard_;
 };
+
+/// The modification time as ShardFile has it.
+std::int64_t modified_ns(const struct stat& status);
 
 /// Raises the soft limit of open files as far as `files` need and the hard limit allows.
 void allow_open_files(std::size_t files);

@@ -185,6 +185,13 @@ Transfer make_transfer(const Plan& plan, const Checkpoint& source) {
   return transfer;
 }
 
+std::vector<Region> regions_of(const std::vector<Target>& targets) {
+  std::vector<Region> regions;
+  regions.reserve(targets.size());
+  for (const Target& target : targets) regions.push_back(target.region);
+  return regions;
+}
+
 Transfer invert(const Transfer& transfer) {
   Transfer inverse;
   for (const Region& region : transfer.sources) inverse.targets.push_back({region, {}, {}});

@@ -47,6 +47,8 @@ Transfer make_transfer(const Plan& plan, const Checkpoint& source);
 /// The transfer that goes back: sources and targets swapped. Sources that were not read have no pieces.
 Transfer invert(const Transfer& transfer);
 
+std::vector<Region> regions_of(const std::vector<Target>& targets);
+
 /// One past the last target byte that a box fills.
 std::uint64_t end_of(const Box& box);
 

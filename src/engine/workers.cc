@@ -27,6 +27,18 @@ void Workers::run(const std::function<void()>& work) {
   });
 }
 
+void Workers::for_each(std::size_t count,
+                       const std::function<std::function<void(std::size_t)>()>& make_step) {
+  std::atomic<std::size_t> next = 0;
+  run([&] {
+    const auto step = make_step();
+    for (std::size_t i = next++; i < count && !stopping(); i = next++) {
+      attempt(i, [&] { step(i); });
+    }
+  });
+  finish();
+}
+
 void Workers::attempt(std::uint64_t order, const std::function<void()>& step) {
   try {
     step();

@@ -24,6 +24,10 @@ class Workers {
   /// Runs `work` once per thread, at the same time, in an arena of that many threads.
   void run(const std::function<void()>& work);
 
+  /// Calls, for each of `count` indices once, a step that `make_step` makes for each thread. A failure of
+  /// step i has order i.
+  void for_each(std::size_t count, const std::function<std::function<void(std::size_t)>()>& make_step);
+
   /// Runs `step`; what it throws is kept under its `order`, and all work stops.
   void attempt(std::uint64_t order, const std::function<void()>& step);
 

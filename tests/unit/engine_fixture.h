@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+#include "engine/hash.h"
 #include "plan/plan.h"
 
 namespace tenon {
@@ -90,6 +92,25 @@ class HandMadeSource {
   std::vector<std::string> contents_;
   std::mt19937_64 random_{7};
 };
+
+inline EngineOptions quick_options(int threads) {
+  EngineOptions options;
+  options.threads = threads;
+  options.sync = false;
+  return options;
+}
+
+/// The hash of a tensor, over its bytes in memory.
+inline std::string hash_of(const std::string& bytes) {
+  std::vector<Digest> blocks;
+  for (std::size_t at = 0; at == 0 || at < bytes.size(); at += kHashBlock) {
+    StreamHash hash;
+    hash.update(
+        std::as_bytes(std::span(bytes)).subspan(at, std::min<std::size_t>(kHashBlock, bytes.size() - at)));
+    blocks.push_back(hash.digest());
+  }
+  return tensor_hash(blocks);
+}
 
 /// Appends an output to a plan; `shard` must be the last one or the one after.
 inline PlannedTensor& add_output(Plan& plan, const std::string& key, View view, std::uint32_t shard = 0) {

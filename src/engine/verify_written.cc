@@ -1,0 +1,146 @@
+#include "engine/verify_written.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "engine/element.h"
+#include "engine/filler.h"
+#include "engine/schedule.h"
+#include "engine/source_files.h"
+#include "engine/transfer.h"
+#include "engine/workers.h"
+#include "engine/written_files.h"
+
+namespace tenon {
+namespace {
+
+class Verification {
+ public:
+  Verification(const Plan& plan, const Checkpoint& source, const Transfer& inverse,
+               const std::vector<ShardFile>& written, const EngineOptions& options)
+      : plan_(plan),
+        source_(source),
+        inverse_(inverse),
+        written_files_(written),
+        source_files_(source.shards),
+        workers_(options),
+        first_(source.tensors.size()) {}
+
+  void run() {
+    std::vector<bool> wanted;
+    for (const Target& target : inverse_.targets) wanted.push_back(!target.pieces.empty());
+    const std::vector<Segment> segments = cut_into_blocks(regions_of(inverse_.targets), wanted);
+    workers_.for_each(segments.size(), [&] {
+      const std::shared_ptr<std::byte[]> written(new std::byte[kGatherChunk]);
+      const std::shared_ptr<std::byte[]> expected(new std::byte[kGatherChunk]);
+      return [&, written, expected](std::size_t i) { compare(segments[i], written.get(), expected.get()); };
+    });
+    source_files_.check_unchanged();
+    written_files_.check_unchanged();
+  }
+
+  std::vector<WrittenDifference> differences() const {
+    std::vector<WrittenDifference> found;
+    for (std::uint32_t i = 0; i < first_.size(); ++i) {
+      if (first_[i]) found.push_back(describe(i, *first_[i]));
+    }
+    return found;
+  }
+
+ private:
+  struct Mismatch {
+    std::uint64_t offset;  // in the source tensor
+    std::string written;   // the element's bytes
+    std::string expected;
+  };
+
+  void compare(const Segment& segment, std::byte* written, std::byte* expected) {
+    const Target& target = inverse_.targets[segment.tensor];
+    for (std::uint64_t begin = segment.begin; begin < segment.end;) {
+      workers_.throw_if_stopped();
+      const std::uint64_t end = chunk_end(target, begin, segment.end);
+      const std::uint64_t size = end - begin;
+      fill(inverse_, target, begin, {written, size}, written_files_, {});
+      source_files_.read(target.region.file, target.region.offset + begin, {expected, size});
+      if (std::memcmp(written, expected, size) != 0) {
+        const auto at =
+            static_cast<std::uint64_t>(std::mismatch(written, written + size, expected).first - written);
+        const std::uint64_t element = element_bytes(source_.tensors[segment.tensor].dtype);
+        const std::uint64_t from = at / element * element;
+        note(segment.tensor, {begin + from, hex_of_element({written + from, element}),
+                              hex_of_element({expected + from, element})});
+      }
+      workers_.advance(size);
+      begin = end;
+    }
+  }
+
+  void note(std::uint32_t tensor, Mismatch mismatch) {
+    const std::lock_guard lock(noting_);
+    if (!first_[tensor] || mismatch.offset < first_[tensor]->offset) first_[tensor] = std::move(mismatch);
+  }
+
+  WrittenDifference describe(std::uint32_t tensor, const Mismatch& mismatch) const {
+    WrittenDifference difference;
+    const Tensor& source = source_.tensors[tensor];
+    difference.source_key = source.key;
+    difference.source_element = element_at(source.dtype, mismatch.offset);
+    difference.written = mismatch.written;
+    difference.expected = mismatch.expected;
+    for (const BytePiece& piece : inverse_.targets[tensor].pieces) {
+      clip(piece.box, mismatch.offset, mismatch.offset + 1, [&](const Box& box) {
+        const PlannedTensor& output = plan_.outputs[piece.source];
+        difference.shard = plan_.shards[output.shard].name;
+        difference.output_key = output.key;
+        difference.output_element = element_at(output.view.dtype, box.source_offset);
+      });
+    }
+    return difference;
+  }
+
+  const Plan& plan_;
+  const Checkpoint& source_;
+  const Transfer& inverse_;
+  SourceFiles written_files_;
+  SourceFiles source_files_;
+  Workers workers_;
+  std::mutex noting_;
+  std::vector<std::optional<Mismatch>> first_;  // by source tensor
+};
+
+}  // namespace
+
+std::string to_string(const WrittenDifference& difference) {
+  if (!difference.problem.empty()) return fmt::format("{}: {}", difference.shard, difference.problem);
+  return fmt::format("{}: element {} of '{}' is {}; the source has {} (element {} of '{}')", difference.shard,
+                     difference.output_element, difference.output_key, difference.written,
+                     difference.expected, difference.source_element, difference.source_key);
+}
+
+std::vector<WrittenDifference> verify_written(const Plan& plan, const Checkpoint& source,
+                                              const std::filesystem::path& folder,
+                                              const EngineOptions& options) {
+  std::vector<WrittenDifference> differences;
+  std::vector<ShardFile> written;
+  for (const PlannedShard& shard : plan.shards) {
+    if (const auto problem = header_difference(shard, folder)) {
+      differences.push_back({shard.name, *problem, "", 0, "", 0, "", ""});
+      continue;
+    }
+    written.push_back(describe(folder / shard.name));
+    if (options.sync) forget_cached(written.back().path);
+  }
+  if (written.size() < plan.shards.size()) return differences;
+  allow_open_files(source.shards.size() + written.size());
+  const Transfer inverse = invert(make_transfer(plan, source));
+  Verification verification(plan, source, inverse, written, options);
+  verification.run();
+  return verification.differences();
+}
+
+}  // namespace tenon

@@ -25,9 +25,9 @@ std::vector<NamedView> inputs_of(const Checkpoint& checkpoint) {
   return out;
 }
 
-// How many experts a layer has, where the config says one number. Experts that do nothing but pass their
-// input on (`zero_expert_num`) count as well: checkpoints hold tensors for them.
-std::int64_t expert_count(const nlohmann::ordered_json& config) {
+// How many experts a layer may have, by the config: nothing where it says nothing. Some models keep tensors
+// for the experts that only pass their input on (`zero_expert_num`) and leave others of their tensors out.
+std::vector<std::int64_t> expert_counts(const nlohmann::ordered_json& config) {
   const auto text = config.find("text_config");
   const auto* const part = text != config.end() && text->is_object() ? &*text : &config;
   const auto value = [&](const char* name) -> std::int64_t {
@@ -39,9 +39,11 @@ std::int64_t expert_count(const nlohmann::ordered_json& config) {
     return 0;
   };
   for (const char* const name : {"num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"}) {
-    if (const std::int64_t count = value(name)) return count + value("zero_expert_num");
+    const std::int64_t count = value(name);
+    const std::int64_t idle = value("zero_expert_num");
+    if (count > 0) return idle > 0 ? std::vector{count, count + idle} : std::vector{count};
   }
-  return 0;
+  return {};
 }
 
 bool contains(const std::vector<std::string>& list, const std::string& item) {
@@ -66,7 +68,7 @@ class PlanBuilder {
                                     fused_keys,
                                     known,
                                     options_.assume_layout,
-                                    expert_count(checkpoint_.config)};
+                                    expert_counts(checkpoint_.config)};
     Conversion conversion = convert_views(inputs, request, diagnostics_);
     diagnostics_.throw_if_errors();
     check_matches(conversion);

@@ -35,7 +35,7 @@ class WayBack {
     }
     Diagnostics errors;
     const ConversionRequest request{
-        back, !request_.to_fused, request_.fused_keys, conversion_.found, request_.assumptions, 0};
+        back, !request_.to_fused, request_.fused_keys, conversion_.found, request_.assumptions, {}};
     const Conversion returned = convert_views(conversion_.outputs, request, errors);
     for (const auto& d : errors.all()) {
       report(d.place.inside, "the way back fails: " + d.message, d.hint);

@@ -181,18 +181,21 @@ class Converter {
       return false;
     }
     const bool experts = source.find("expert") != std::string::npos && request_.to_fused;
+    return !experts || is_expected_length(group, count);
+  }
+
+  bool is_expected_length(const Group& group, std::int64_t count) {
+    if (request_.expert_counts.empty()) return true;
     // A list that is dealt out to several targets holds that many times the experts.
     const Transform& t = transform_of(group);
     const bool dealt_out =
         std::holds_alternative<ErnieFuseAndSplitTextVisionExperts>(t.operations.front().does);
-    const std::int64_t expected =
-        request_.expert_count * (dealt_out ? static_cast<std::int64_t>(t.target_patterns.size()) : 1);
-    if (experts && expected > 0 && expected != count) {
-      fail(group, fmt::format("{} experts, but config.json says {}", count, expected),
-           "The checkpoint is incomplete, or config.json is not its own.");
-      return false;
-    }
-    return true;
+    const std::int64_t times = dealt_out ? static_cast<std::int64_t>(t.target_patterns.size()) : 1;
+    const auto& counts = request_.expert_counts;
+    if (std::any_of(counts.begin(), counts.end(), [&](auto c) { return c * times == count; })) return true;
+    fail(group, fmt::format("{} experts, but config.json says {}", count, counts.front() * times),
+         "The checkpoint is incomplete, or config.json is not its own.");
+    return false;
   }
 
   void emit(const Group& group, std::vector<Entry> entries, const std::vector<std::uint32_t>& members) {

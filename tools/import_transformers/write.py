@@ -123,14 +123,14 @@ def rule_file(rules, transforms, about, origin):
         for where, modules in at.items():
             out += submodel_lines(scalar(where), modules[0] if len(modules) == 1 else modules)
     if rules.keys:
-        out += keys(rules.keys)
+        out += keys(rules.keys, rules.classes)
     return "\n".join(out) + "\n"
 
 
-def keys(by_class):
-    """One list where all classes agree, else a list for each architecture."""
+def keys(by_class, classes):
+    """One list where all of the file's classes need it and agree, else a list for each architecture that does."""
     lists = list(by_class.values())
-    if all(v == lists[0] for v in lists):
+    if len(lists) == len(classes) and all(v == lists[0] for v in lists):
         return ["keys:"] + [f"  - {flow(k)}" for k in lists[0]]
     out = ["keys:"]
     for cls, globs in by_class.items():

@@ -113,6 +113,9 @@ class Qualifier {
       if (reason.empty()) reason = misfit(wanted, *found->second);
     }
     if (!holds_any) return std::nullopt;
+    for (const auto& name : fusable_.absent) {
+      if (reason.empty() && tensors_.contains(below(module, name))) reason = fmt::format("it has {}", name);
+    }
     return reason.empty() ? incomplete_group(module) : reason;
   }
 

@@ -219,6 +219,7 @@ class RuleFileParser {
     reader.require("modules");
     out.modules = reader.texts("modules");
     out.except = reader.texts("except");
+    out.absent = reader.texts("absent");
     const YAML::Node tensors = reader.take("tensors");
     if (tensors.IsDefined() && !tensors.IsMap())
       reader.error(tensors, "'tensors' maps names below the module to what they must be");

@@ -73,6 +73,7 @@ struct Fusable {
   std::vector<std::string> modules;  // globs of module paths; a leading `**.` also matches nothing
   std::vector<std::string> except;
   std::vector<FusableTensor> tensors;
+  std::vector<std::string> absent;                 // tensors that a module must not hold
   std::vector<std::vector<std::string>> together;  // tensors of which a module holds all or none
   std::vector<std::string> when;                   // conditions over the config
   Place place;

@@ -54,8 +54,9 @@ class Chooser {
     const bool returns = manifest && manifest->layout != request_.to && rules_.empty() && families_.empty();
     if (returns) {
       for (const auto& record : manifest->rules) {
-        if (record.family) families_.push_back(record.name);
-        if (record.chosen) rules_.push_back(record.name);
+        const std::string& where = record.path.empty() ? record.name : record.path;
+        if (record.family) families_.push_back(where);
+        if (record.chosen) rules_.push_back(where);
       }
       set_.notes.push_back(fmt::format("rules from {}", kManifestName));
       return;
@@ -134,7 +135,8 @@ class Chooser {
 
   void add_family(const std::string& name) {
     try {
-      const RuleFile family = read_rule_file(library_.locate_family(name), diagnostics_);
+      RuleFile family = read_rule_file(library_.locate_family(name), diagnostics_);
+      family.is_family = true;
       set_.notes.push_back(fmt::format("family {}", family.name));
       apply_family(family, request_.to, checkpoint_, set_, diagnostics_);
     } catch (const UserError& e) {

@@ -1,0 +1,153 @@
+// linear and direct convolution with every output summed in one order: out[t, n] = bias[n] + sum_k x[t, k]
+// weight[n, k], one fused multiply-add per k, k ascending, whatever the tiling. So two layouts of the same
+// weights give the same bits, and a convolution, whose k runs over (channel, depth, height, width), gives
+// those of its linear. In FP32 this is the fixed-order mode (and production's direct convolution), in FP64
+// the reference.
+//
+// Bytes: x and the weight once per tile of 64 outputs, cached. FLOPs: 2 T N K. The limit that binds is the
+// FP32 (FP64) multiply-add rate, held back by shared-memory reads: 8 loads feed 16 multiply-adds. The tile:
+//
+//              n: 64                       16 x 16 threads; thread (i, j) sums a 4 x 4 patch of outputs,
+//          +---------+                     rows i + 16 r, columns j + 16 c.
+//     t:   |         |   k advances by 16: both operands' 64 x 16 slabs are converted
+//     64   |         |   to FP32 or FP64 as they are copied to shared memory.
+//          +---------+
+#include "kernels/element.cuh"
+#include "kernels/operators.h"
+
+namespace tenon::cuda {
+namespace {
+
+constexpr int kTile = 64, kStep = 16;
+
+struct Matrix {
+  Operand data;
+  int64_t row_stride, column_stride;
+};
+
+// Where the left operand's element (row, k) stands, and the result's (row, n).
+struct Rows {
+  int64_t k;
+  __device__ int64_t at(int64_t row, int64_t column) const { return row * k + column; }
+  __device__ int64_t result(int64_t row, int64_t column, int64_t n) const { return row * n + column; }
+};
+
+// The same for a convolution's patches: row = (image, od, oh, ow), k = (channel, kd, kh, kw). -1 in the
+// padding.
+struct Patches {
+  int channels, size[3], kernel[3], stride[3], padding[3], out[3];
+  bool channels_last;
+
+  __device__ int64_t at(int64_t row, int64_t column) const {
+    int64_t offset = 0, pitch = 1;
+    for (int axis = 2; axis >= 0; --axis) {
+      int place = static_cast<int>(row % out[axis]) * stride[axis] - padding[axis] +
+                  static_cast<int>(column % kernel[axis]);
+      if (place < 0 || place >= size[axis]) return -1;
+      offset += place * pitch;
+      pitch *= size[axis];
+      row /= out[axis];
+      column /= kernel[axis];
+    }
+    return (row * channels + column) * pitch + offset;
+  }
+  __device__ int64_t result(int64_t row, int64_t column, int64_t n) const {
+    if (channels_last) return row * n + column;
+    int64_t places = int64_t{out[0]} * out[1] * out[2];
+    return (row / places * n + column) * places + row % places;
+  }
+};
+
+template <class Acc, class Source>
+__global__ void __launch_bounds__(256)
+    ordered_kernel(Operand x, Source source, Matrix weight, Operand bias, Operand out, int64_t rows,
+                   int64_t n, int64_t k, bool absolute) {
+  __shared__ Acc left[kStep][kTile + 1], right[kStep][kTile + 1];
+  int64_t row0 = int64_t{blockIdx.x} * kTile, n0 = int64_t{blockIdx.y} * kTile;
+  int i = threadIdx.x / 16, j = threadIdx.x % 16;
+  Acc sum[4][4] = {};
+  for (int64_t k0 = 0; k0 < k; k0 += kStep) {
+    for (int slot = threadIdx.x; slot < kTile * kStep; slot += 256) {
+      int at = slot / kStep;
+      int64_t column = k0 + slot % kStep;
+      Acc a = 0, b = 0;
+      if (column < k && row0 + at < rows) {
+        int64_t place = source.at(row0 + at, column);
+        if (place >= 0) a = load<Acc>(x, place);
+      }
+      if (column < k && n0 + at < n)
+        b = load<Acc>(weight.data, (n0 + at) * weight.row_stride + column * weight.column_stride);
+      left[slot % kStep][at] = absolute ? fabs(a) : a;
+      right[slot % kStep][at] = absolute ? fabs(b) : b;
+    }
+    __syncthreads();
+#pragma unroll
+    for (int step = 0; step < kStep; ++step) {
+      Acc a[4], b[4];
+#pragma unroll
+      for (int r = 0; r < 4; ++r) a[r] = left[step][i + 16 * r], b[r] = right[step][j + 16 * r];
+#pragma unroll
+      for (int r = 0; r < 4; ++r)
+#pragma unroll
+        for (int c = 0; c < 4; ++c) sum[r][c] = fma(a[r], b[c], sum[r][c]);
+    }
+    __syncthreads();
+  }
+#pragma unroll
+  for (int r = 0; r < 4; ++r)
+#pragma unroll
+    for (int c = 0; c < 4; ++c) {
+      int64_t row = row0 + i + 16 * r, column = n0 + j + 16 * c;
+      if (row >= rows || column >= n) continue;
+      Acc offset = bias.data ? load<Acc>(bias, column) : Acc(0);
+      store(out, source.result(row, column, n), sum[r][c] + (absolute ? fabs(offset) : offset));
+    }
+}
+
+template <class Source>
+void launch(Context& context, int mode, const tenon_tensor& x, const Source& source, const Matrix& weight,
+            const tenon_tensor& bias, const tenon_tensor& out, int64_t rows, int64_t n, int64_t k,
+            bool absolute) {
+  if (rows == 0 || n == 0) return;
+  dim3 grid(blocks_for(rows, kTile), blocks_for(n, kTile));
+  require(grid.y <= 65535, "linear: more than 4 million outputs a row");
+  auto kernel = mode == TENON_REFERENCE ? ordered_kernel<double, Source> : ordered_kernel<float, Source>;
+  kernel<<<grid, 256, 0, context.stream>>>(operand(x), source, weight, operand(bias), operand(out), rows, n,
+                                           k, absolute);
+  check_launch("ordered linear");
+}
+
+}  // namespace
+
+void ordered_linear(Context& context, int mode, const tenon_linear_args& a) {
+  int64_t rows = a.x.shape[0], k = a.x.shape[1], n = a.out.shape[1];
+  Matrix weight{operand(a.weight), a.transposed ? 1 : k, a.transposed ? n : 1};
+  launch(context, mode, a.x, Rows{k}, weight, a.bias, a.out, rows, n, k, a.absolute);
+}
+
+void conv(Context& context, int mode, const tenon_conv_args& a) {
+  require(a.x.rank == 5 && a.weight.rank == 5, "conv: x and weight have five axes");
+  require(a.x.shape[1] == a.weight.shape[1], "conv: the weight's channels are not x's");
+  Patches patches{};
+  patches.channels = static_cast<int>(a.x.shape[1]);
+  patches.channels_last = a.channels_last;
+  int64_t rows = a.x.shape[0], k = patches.channels, n = a.weight.shape[0];
+  for (int axis = 0; axis < 3; ++axis) {
+    int64_t size = a.x.shape[2 + axis], kernel = a.weight.shape[2 + axis],
+            reach = size + 2 * a.padding[axis] - kernel;
+    require(a.stride[axis] > 0 && a.padding[axis] >= 0 && reach >= 0,
+            "conv: stride, padding or kernel does not fit x");
+    patches.size[axis] = static_cast<int>(size);
+    patches.kernel[axis] = static_cast<int>(kernel);
+    patches.stride[axis] = static_cast<int>(a.stride[axis]);
+    patches.padding[axis] = static_cast<int>(a.padding[axis]);
+    patches.out[axis] = static_cast<int>(reach / a.stride[axis] + 1);
+    rows *= patches.out[axis];
+    k *= kernel;
+  }
+  require(count(a.out) == rows * n, "conv: the result's shape does not fit");
+  require(!a.bias.data || count(a.bias) == n, "conv: the bias does not fit");
+  launch(context, mode, a.x, patches, Matrix{operand(a.weight), k, 1}, a.bias, a.out, rows, n, k, a.absolute);
+}
+
+}  // namespace tenon::cuda

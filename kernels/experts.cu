@@ -71,7 +71,8 @@ __global__ void combine_kernel(Operand weights, const int* position, Operand y, 
     Acc sum = 0;
     for (int j = 0; j < chosen; ++j) {
       int64_t pair = token * chosen + j;
-      sum = fma(load<Acc>(weights, pair), load<Acc>(y, position[pair] * columns + column), sum);
+      Acc part = position[pair] < 0 ? Acc(NAN) : load<Acc>(y, int64_t{position[pair]} * columns + column);
+      sum = fma(load<Acc>(weights, pair), part, sum);
     }
     store(out, token * columns + column, sum);
   }
@@ -87,6 +88,9 @@ ExpertRows sort_by_expert(Context& context, const tenon_tensor& indices, int exp
   int pairs = static_cast<int>(rows.rows);
   int* order = static_cast<int*>(context.scratch.take(pairs * sizeof(int)));
   int* position = static_cast<int*>(context.scratch.take(pairs * sizeof(int)));
+  // A pair whose expert does not exist has no place, and its token's result will be NaN.
+  check(cudaMemsetAsync(order, 0xff, pairs * sizeof(int), context.stream), "sort by expert");
+  check(cudaMemsetAsync(position, 0xff, pairs * sizeof(int), context.stream), "sort by expert");
   int* offsets = static_cast<int*>(context.scratch.take((experts + 1) * sizeof(int)));
   auto* tiles = static_cast<int4*>(context.scratch.take((pairs / 128 + experts + 1) * sizeof(int4)));
   int* tile_count = static_cast<int*>(context.scratch.take(sizeof(int)));

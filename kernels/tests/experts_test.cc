@@ -147,6 +147,20 @@ void check_experts(Harness& h, const Experts& c, const Setting& s) {
     h.expect_same_bits(name + ", loop and grouped, " + describe(s), loop, grouped);
 }
 
+// An index that names no expert spoils its token, and no other.
+void check_stray(Harness& h) {
+  Tensor x = h.random({3, 16}, TENON_BF16), gate_up = h.random({4, 32, 16}, TENON_BF16);
+  Tensor down = h.random({4, 16, 16}, TENON_BF16), weights = h.random({3, 2}, TENON_F32);
+  Tensor indices = h.make({3, 2}, TENON_I32, {0, 3, 1, 4, -1, 2}), out = h.result({3, 16}, TENON_BF16);
+  h.run(
+      h.api().grouped_experts, TENON_PRODUCTION,
+      {x.device, indices.device, weights.device, gate_up.device, down.device, out.device, TENON_SILU, 0, 0});
+  Values got = h.read(out);
+  bool held = true;
+  for (size_t i = 0; i < got.size(); ++i) held &= std::isnan(got[i]) == (i >= 16);
+  h.expect("experts that do not exist", held);
+}
+
 }  // namespace
 
 void test_routing(Harness& h) {
@@ -162,6 +176,7 @@ void test_experts(Harness& h) {
       check_experts(h, c, s);
       h.release();
     }
+  check_stray(h);
 }
 
 void test_errors(Harness& h) {

@@ -25,8 +25,9 @@ struct ShardFile {
 
 /// Headers, config and the names of the files beside them. Holds no open file.
 struct Checkpoint {
-  std::filesystem::path directory;
-  bool single_file = false;  // model.safetensors without an index
+  std::filesystem::path path;       // as given: the folder, or the one file
+  std::filesystem::path directory;  // that holds the shards
+  bool single_file = false;         // model.safetensors without an index
   std::vector<ShardFile> shards;
   std::vector<Tensor> tensors;  // in natural order of their keys (checkpoint/natural_order.h)
   nlohmann::ordered_json config = nlohmann::ordered_json::object();  // config.json, {} where there is none

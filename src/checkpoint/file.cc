@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "base/diagnostics.h"
 #include "base/text.h"
@@ -25,6 +27,12 @@ auto uninterrupted(Call call) {
 // Is this what a file system says that does not know the call?
 bool unsupported(int error) {
   return error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
+}
+
+std::uint64_t size_of(const FileDescriptor& file, const std::filesystem::path& path) {
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) throw SystemError("examine", path.string(), errno);
+  return static_cast<std::uint64_t>(info.st_size);
 }
 
 }  // namespace
@@ -62,9 +70,7 @@ void read_at(const FileDescriptor& file, const std::filesystem::path& path, std:
 
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit) {
   const FileDescriptor file = open_for_reading(path);
-  struct stat info {};
-  if (::fstat(file.get(), &info) != 0) throw SystemError("examine", path.string(), errno);
-  const auto size = static_cast<std::uint64_t>(info.st_size);
+  const std::uint64_t size = size_of(file, path);
   if (size > limit) {
     throw UserError({path.string(), 0, 0, {}, "", ""},
                     fmt::format("is {} long; at most {} are read", human_bytes(size), human_bytes(limit)));
@@ -106,6 +112,35 @@ void OutputFile::write(std::uint64_t offset, std::span<const std::byte> bytes) c
 void OutputFile::sync() const {
   if (uninterrupted([&] { return ::fsync(file_.get()); }) != 0)
     throw SystemError("sync", path_.string(), errno);
+}
+
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync) {
+  const FileDescriptor source = open_for_reading(from);
+  std::uint64_t left = size_of(source, from);
+  const OutputFile copy(to, left);
+  std::vector<char> buffer(std::min<std::uint64_t>(left, 1 << 20));
+  for (std::uint64_t at = 0; left > 0;) {
+    const std::span<char> chunk = std::span(buffer).first(std::min<std::uint64_t>(left, buffer.size()));
+    read_at(source, from, at, chunk);
+    copy.write(at, std::as_bytes(chunk));
+    at += chunk.size();
+    left -= chunk.size();
+  }
+  if (sync) copy.sync();
+}
+
+void append_to_file(const std::filesystem::path& path, std::string_view text, bool sync) {
+  const FileDescriptor file(
+      uninterrupted([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666); }));
+  if (file.get() < 0) throw SystemError("open", path.string(), errno);
+  while (!text.empty()) {
+    const ssize_t put = uninterrupted([&] { return ::write(file.get(), text.data(), text.size()); });
+    if (put <= 0) throw SystemError("write", path.string(), put < 0 ? errno : EIO);
+    text.remove_prefix(static_cast<std::size_t>(put));
+  }
+  if (sync && uninterrupted([&] { return ::fsync(file.get()); }) != 0) {
+    throw SystemError("sync", path.string(), errno);
+  }
 }
 
 void sync_folder(const std::filesystem::path& folder) {

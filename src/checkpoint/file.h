@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace tenon {
 
@@ -56,6 +57,13 @@ class OutputFile {
   FileDescriptor file_;
   bool preallocated_ = false;
 };
+
+/// Copies the bytes of a regular file, links followed. Throws UserError or SystemError as reading and writing
+/// do.
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync);
+
+/// Adds to the end of a file, which is created where it is absent. Throws SystemError.
+void append_to_file(const std::filesystem::path& path, std::string_view text, bool sync);
 
 /// Makes the entries of a folder durable. File systems that cannot sync a folder are left alone.
 void sync_folder(const std::filesystem::path& folder);

@@ -33,16 +33,18 @@ struct Journal {
   std::vector<FinishedShard> finished;
 };
 
-/// Nothing where there is no journal or none that this tenon can read.
+/// Nothing where there is no journal or none that this tenon can read. Of two records of one shard the later
+/// counts.
 std::optional<Journal> read_journal(const std::filesystem::path& path);
 
 /// What differs between two runs, in words: "the plan (rules or options changed)".
 std::vector<std::string> differences(const JournalHead& before, const JournalHead& now);
 
-/// Starts a journal (replacing one that was there). Throws SystemError.
-void start_journal(const std::filesystem::path& path, const JournalHead& head, bool sync);
+/// Starts a journal with what is finished already, replacing one that was there in one step. Throws
+/// SystemError.
+void write_journal(const std::filesystem::path& path, const Journal& journal, bool sync);
 
 /// Adds a finished shard. Throws SystemError.
-void add_to_journal(const std::filesystem::path& path, const FinishedShard& shard, bool sync);
+void append_to_journal(const std::filesystem::path& path, const FinishedShard& shard, bool sync);
 
 }  // namespace tenon

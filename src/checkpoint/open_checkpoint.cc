@@ -153,6 +153,7 @@ const Tensor* Checkpoint::find(std::string_view key) const {
 
 Checkpoint open_checkpoint(const fs::path& path) {
   Checkpoint checkpoint;
+  checkpoint.path = path;
   Diagnostics diagnostics;
   FoundShards found;
   collecting(diagnostics, [&] { found = locate(path, checkpoint, diagnostics); });

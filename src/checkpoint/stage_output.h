@@ -1,21 +1,21 @@
-// The destination of a conversion while it is being written. Work happens in a hidden sibling,
-// `.NAME.tenon-work`, on the same file system; the destination appears by one rename at the end, complete.
+// The destination of a conversion while it is being written. Work happens in a hidden sibling on the same
+// file system (checkpoint/work_folder.h); the destination appears by one rename at the end, complete.
 //
-//   .NAME.tenon-work/tenon.lock   held while a run is alive
-//                    journal      finished shards, for --resume
-//                    output/      becomes the destination
+// A run that fails or is interrupted takes its work away again, unless shards are finished: those stay, for
+// --resume. A later run without it says so and stops, since they may be worth hours.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/diagnostics.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/file.h"
 #include "checkpoint/journal.h"
+#include "checkpoint/work_folder.h"
 
 namespace tenon {
 
@@ -33,15 +33,16 @@ class StagedOutput {
   StagedOutput(const std::filesystem::path& destination, const Checkpoint& source,
                const StageOptions& options);
 
-  /// Removes the work folder, unless committed or finished shards in it are worth resuming.
+  /// Removes the work folder, unless finished shards in it are worth resuming.
   ~StagedOutput();
   StagedOutput(const StagedOutput&) = delete;
   StagedOutput& operator=(const StagedOutput&) = delete;
 
   /// Where to write.
-  const std::filesystem::path& folder() const { return output_; }
+  std::filesystem::path folder() const { return work_->output(); }
 
-  /// Throws SystemError naming what is needed and what is free, where `bytes` more do not fit.
+  /// Throws SystemError naming what is needed and what is free, where shards of `bytes` and the side files do
+  /// not fit.
   void require_space(std::uint64_t bytes) const;
 
   /// Starts the journal. With `resume`, returns what an earlier run finished, to be verified by its hashes;
@@ -58,8 +59,8 @@ class StagedOutput {
   /// Writes a small text file, such as the index or (last) the manifest.
   void write_text(const std::string& name, std::string_view text);
 
-  /// Makes the output the destination: sync, rename or swap, sync. Throws SystemError; the destination is
-  /// then as it was.
+  /// Makes the output the destination: sync, rename or swap, sync. Nothing may follow it. Throws SystemError;
+  /// the destination is then as it was, or complete but perhaps not yet safe from a power failure.
   void commit();
 
   /// Fall-backs that were taken and leftovers that were cleaned up, for the user.
@@ -67,13 +68,10 @@ class StagedOutput {
 
  private:
   std::filesystem::path destination_;
-  std::filesystem::path work_;
-  std::filesystem::path output_;
-  FileDescriptor lock_{-1};
   StageOptions options_;
   Diagnostics notes_;
-  bool committed_ = false;
-  bool worth_resuming_ = false;
+  std::optional<WorkFolder> work_;
+  std::uint64_t side_file_bytes_ = 0;
 };
 
 }  // namespace tenon

@@ -1,0 +1,84 @@
+#include "checkpoint/destination.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tenon {
+namespace {
+
+namespace fs = std::filesystem;
+
+Place place(const fs::path& path) {
+  return {path.string(), 0, 0, {}, "", ""};
+}
+
+// Is `path` the folder or below it? Compared by what the system says is the same, so that neither links nor
+// bind mounts hide it.
+bool is_at_or_below(fs::path path, const fs::path& folder) {
+  std::error_code error;
+  for (;; path = path.parent_path()) {
+    if (fs::equivalent(path, folder, error)) return true;
+    if (!path.has_relative_path()) return false;
+  }
+}
+
+bool looks_like_checkpoint(const fs::path& folder) {
+  const fs::directory_iterator entries(folder);
+  return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    return entry.path().extension() == ".safetensors" || entry.path().filename() == kManifestName;
+  });
+}
+
+}  // namespace
+
+fs::path resolve_destination(const fs::path& given, const Checkpoint& source) {
+  const fs::path path = given.has_filename() ? given : given.parent_path();
+  if (path.empty()) throw UserError(place(given), "the destination has no name");
+  std::error_code error;
+  if (fs::is_symlink(path, error) && !fs::exists(path, error)) {
+    throw UserError(place(given), "the destination is a link to nothing");
+  }
+  const bool exists = fs::exists(path, error);
+  const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (!exists && !fs::is_directory(parent, error)) {
+    throw UserError(place(given),
+                    fmt::format("the folder {} for the destination does not exist", parent.string()),
+                    "Make it first.");
+  }
+  const fs::path destination = exists ? fs::canonical(path) : fs::canonical(parent) / path.filename();
+  if (destination.filename().empty() || destination.filename() == "..") {
+    throw UserError(place(given), "the destination has no name");
+  }
+  const fs::path origin = fs::canonical(source.path);
+  if (is_at_or_below(destination, origin)) {
+    throw UserError(place(given), "the destination is the source, or lies inside it",
+                    "The source is never written.");
+  }
+  if (exists && is_at_or_below(origin, destination)) {
+    throw UserError(place(given), "the destination holds the source", "The source is never written.");
+  }
+  return destination;
+}
+
+bool is_occupied(const fs::path& destination) {
+  return fs::is_directory(destination) && !fs::is_empty(destination);
+}
+
+void require_free(const fs::path& destination, bool overwrite) {
+  if (!fs::exists(destination)) return;
+  if (!fs::is_directory(destination)) {
+    throw UserError(place(destination), "the destination is a file", "Name a folder that does not exist.");
+  }
+  if (!is_occupied(destination)) return;
+  if (!overwrite) {
+    throw UserError(place(destination), "the destination exists",
+                    "With --overwrite it is replaced, once the new one is complete.");
+  }
+  if (!looks_like_checkpoint(destination)) {
+    throw UserError(place(destination), "is no checkpoint's folder, and not replaced",
+                    "--overwrite replaces folders with .safetensors files only. Remove this one yourself.");
+  }
+}
+
+}  // namespace tenon

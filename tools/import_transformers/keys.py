@@ -183,3 +183,11 @@ def globs(keys):
         if glob not in out:
             out.append(glob)
     return out
+
+
+def matcher(patterns):
+    """Whether a key is one of the globs; None when there are none."""
+    if not patterns:
+        return None
+    regex = re.compile("|".join(re.escape(p).replace(r"\*", "[^.]+") for p in patterns))
+    return lambda key: bool(regex.fullmatch(key))

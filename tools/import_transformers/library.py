@@ -35,7 +35,7 @@ class Library:
         for rules in self.files.values():
             if rules.classes:
                 rules.submodels = self.submodels(self.models[rules.classes[0]])
-                rules.keys = {c: keys.globs(self.models[c].keys) for c in rules.classes if keys.needed(self.models[c])}
+                rules.keys = {self.models[c].cls: keys.globs(self.models[c].keys) for c in rules.classes if keys.needed(self.models[c])}
         for model_type in autos["MODEL"]:
             if model_type in entries and model_type not in self.of_type and not self.files[model_type].classes:
                 self.files[model_type].model_types = [model_type]
@@ -65,7 +65,7 @@ class Library:
         groups = {}
         for model in self.models.values():
             if self.wants_file(model):
-                groups.setdefault(self.signature(model), []).append(model.cls)
+                groups.setdefault(self.signature(model), []).append(model.name)
         for signature, classes in sorted(groups.items(), key=lambda g: self.rank(*g)):
             model_type, entry, base, _ = signature
             bare = self.autos["MODEL"].get(model_type)
@@ -111,7 +111,7 @@ class Library:
                 self.of_type[model_type] = default
             for rules in files:
                 if rules.name != default:
-                    rules.architectures = sorted(rules.classes)
+                    rules.architectures = sorted(self.models[c].cls for c in rules.classes)
 
     # Sub-models
 
@@ -121,7 +121,7 @@ class Library:
             wanted = self.file_of_part(part)
             if part.auto:
                 rules = self.by_kind(part)
-                for model_type in {part.model_type, part.config_type}:
+                for model_type in dict.fromkeys((part.model_type, part.config_type)):
                     if wanted and wanted != rules.get(model_type, self.of_type.get(model_type)):
                         rules[model_type] = wanted
                 out.append((part.config, part.path, rules or None))

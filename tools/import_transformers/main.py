@@ -32,22 +32,37 @@ def main():
 
     entries, aliases = registry.read()
     classes, not_imported = models.model_classes()
-    built, not_built = {}, dict(not_imported)
-    for i, (name, cls) in enumerate(sorted(classes.items())):
-        if sys.stderr.isatty():
-            print(f"\r{i}/{len(classes)} {name:60}", end="", file=sys.stderr)
-        try:
-            built[name] = models.measure(cls, entries)
-        except Exception as e:  # noqa: BLE001 - whatever a model class raises
-            not_built[name] = models.one_line(e)
+    built, not_built = measure_all(classes, entries)
     found = library.Library(entries, registry.includes(entries, aliases), built, models.auto_classes())
-    return write_all(args, found, not_built, f"transformers {transformers.__version__}")
+    return write_all(args, found, not_imported | not_built, f"transformers {transformers.__version__}")
+
+
+def measure_all(classes, entries):
+    """({name: Model}, {name: why it was not built})."""
+    from . import models
+
+    built, not_built = {}, {}
+    jobs = [(cls, None) for _, cls in sorted(classes.items())] + list(models.shared_classes(classes, entries))
+    for i, (cls, config_class) in enumerate(jobs):
+        if sys.stderr.isatty():
+            print(f"\r{i}/{len(jobs)} {cls.__name__:60}", end="", file=sys.stderr)
+        try:
+            model = models.measure(cls, entries, config_class)
+            built[model.name] = model
+        except Exception as e:  # noqa: BLE001 - whatever a model class raises
+            if config_class is None:
+                not_built[cls.__name__] = models.one_line(e)
+    return built, not_built
 
 
 def write_all(args, found, not_built, origin):
-    from . import report, write
+    from . import facts, report, write
 
-    texts = {args.rules / f"{r.name}.yaml": write.rule_file(r, found.written(r), report.about(r, found), origin) for r in found.files.values()}
+    texts = {}
+    for rules in found.files.values():
+        silence = facts.silenced(rules.name, rules.transforms)
+        text = write.rule_file(rules, found.written(rules), report.about(rules, found), origin, silence)
+        texts[args.rules / f"{rules.name}.yaml"] = text
     texts[args.table] = write.table(report.table(found, not_built, origin))
     changed = [p for p, text in texts.items() if not p.exists() or p.read_text() != text]
     stale = [p for p in sorted(args.rules.glob("*.yaml")) if p not in texts]
@@ -57,5 +72,6 @@ def write_all(args, found, not_built, origin):
             p.write_text(texts[p])
         for p in stale:
             p.unlink()
-    report.show(found, not_built, origin, changed, stale)
-    return 1 if report.differences(found) or args.check and (changed or stale) else 0
+    wrong = report.differences(found)
+    report.show(found, not_built, origin, wrong, changed, stale)
+    return 1 if wrong or args.check and (changed or stale) else 0

@@ -29,6 +29,7 @@ class Part:
 class Model:
     """One class, built."""
 
+    name: str                 # the class's name, and `Class:model_type` where it is built from another model's config
     cls: str
     model_type: str
     base: str
@@ -36,9 +37,8 @@ class Model:
     by_class: bool
     parts: list[Part]
     transforms: list          # what the reference gives: scoped, without the legacy names
-    config: dict = field(repr=False, default_factory=dict)
-    keys: dict = field(repr=False, default_factory=dict)      # {key: shape} of the state dict
-    expected: dict = field(repr=False, default_factory=dict)
+    config: dict = field(repr=False)
+    keys: dict = field(repr=False)      # {key: shape} of the state dict
 
 
 def model_classes():
@@ -91,13 +91,13 @@ def candidate_configs(cls):
             yield copy.deepcopy(sub)
 
 
-def build(cls):
+def build(cls, config_class=None):
     """The model on the meta device. Raises what the first, natural config raised."""
     import torch
 
     first = None
     try:
-        for config in candidate_configs(cls):
+        for config in [facts.config_for("", config_class)] if config_class else candidate_configs(cls):
             try:
                 with time_limit(BUILD_SECONDS), torch.device("meta"):
                     return cls(config)
@@ -170,15 +170,28 @@ def walk(model, entries):
     return own, by_class, parts
 
 
-def measure(cls, entries):
+def shared_classes(classes, entries):
+    """[(class, config class)]: what AutoModel builds for a model type with an entry but no classes of its own."""
+    from transformers import CONFIG_MAPPING
+
+    own = {c.config_class.model_type for c in classes.values() if c.config_class}
+    pairs = {(t, c) for mapping in auto_classes().values() for t, c in mapping.items() if t in entries and t not in own and c in classes}
+    for model_type, name in sorted(pairs):
+        config_class = CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else None
+        if config_class and config_class.model_type == model_type:
+            yield classes[name], config_class
+
+
+def measure(cls, entries, config_class=None):
     """A `Model` of one class."""
     from transformers.conversion_mapping import get_model_conversion_mapping
 
     from .registry import scoped
 
-    model = build(cls)
+    model = build(cls, config_class)
     own, by_class, parts = walk(model, entries)
     return Model(
+        name=f"{cls.__name__}:{config_class.model_type}" if config_class else cls.__name__,
         cls=cls.__name__,
         model_type=model.config.model_type,
         base=model.base_model_prefix or "",

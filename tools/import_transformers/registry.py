@@ -1,7 +1,7 @@
 """The registry's entries as plain transforms."""
 import inspect
 
-ALWAYS = ("dim", "dim0", "dim1")
+ALWAYS = ("dim", "dim0", "dim1", "stack_dim", "concat_dim")
 PREFIX_FIELDS = ("prefix_to_add", "prefix_to_remove", "model_prefix")
 
 

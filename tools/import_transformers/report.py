@@ -1,5 +1,5 @@
 """What is said about the library: one sentence per file, the table, and what differs or could not be built."""
-from . import facts
+from . import facts, keys
 
 
 PART = {
@@ -35,7 +35,7 @@ def title(rules, found):
     """The entry or class that a file is named by, a model type by the class that AutoModel builds for it."""
     if rules.name[0].isupper():
         return rules.name
-    plain = found.autos["MODEL"].get(rules.name, rules.classes[0] if rules.classes else rules.name)
+    plain = found.autos["MODEL"].get(rules.name, rules.classes[0].split(":")[0] if rules.classes else rules.name)
     return plain.removesuffix("Model") or rules.name
 
 
@@ -47,24 +47,34 @@ def kinds(transforms):
 
 
 def differences(found):
-    """[(class, transforms by the library, by the reference)] where the two are not the same list."""
+    """[(class, what is wrong)]: another list than the reference's, or names that do not come back from the publisher's layout."""
     out = []
     for model in found.models.values():
-        config = model.config | {"architectures": [model.cls]}
-        name = found.find(config)
-        got = found.flatten(name, config) if name else []
-        if got != model.transforms and found.wants_file(model):
-            out.append((model.cls, len(got), len(model.transforms)))
+        if not found.wants_file(model):
+            continue
+        name = found.find(saved_config(model))
+        got = found.flatten(name, saved_config(model)) if name else []
+        if got != model.transforms:
+            out.append((model.name, f"{len(got)} transforms by the library, {len(model.transforms)} by the reference, not the same"))
+        known = keys.matcher(found.files[name].keys.get(model.cls)) if name else None
+        for skip_prefixes in (True, False):
+            back = keys.forward(got, keys.reverse(got, model.keys, skip_prefixes), model.base, known)
+            if back != set(model.keys):
+                out.append((model.name, f"{len(back ^ set(model.keys))} keys do not come back, {min(back ^ set(model.keys))}"))
     return out
+
+
+def saved_config(model):
+    return model.config | {"architectures": [model.cls]}
 
 
 def table(found, not_built, origin):
     """entry -> its file and the classes that it serves, or why there are none; class -> file and number of transforms; what was not built."""
-    classes = {m.cls: found.find(m.config | {"architectures": [m.cls]}) for m in found.models.values()}
+    classes = {m.name: found.find(saved_config(m)) for m in found.models.values()}
     served = {}
     for model in found.models.values():
         for entry in {model.entry, *(p.entry for p in model.parts)} - {None}:
-            served.setdefault(entry, []).append(model.cls)
+            served.setdefault(entry, []).append(model.name)
     return {
         "origin": origin,
         "entries": {e: {"rules": e, "classes": sorted(served.get(e, []))[:6]} | ({} if served.get(e) else {"none": facts.no_class(e)}) for e in found.entries},
@@ -73,13 +83,13 @@ def table(found, not_built, origin):
     }
 
 
-def show(found, not_built, origin, changed, stale):
+def show(found, not_built, origin, wrong, changed, stale):
     entries = [r for r in found.files.values() if r.entry]
     print(f"{origin}: {len(entries)} registry entries, {len(found.files)} rule files, {len(found.models)} classes built, {len(not_built)} not built")
     for name, reason in sorted(not_built.items()):
         print(f"  not built: {name}: {reason}")
-    for name, got, want in differences(found):
-        print(f"  differs: {name}: {got} transforms by the library, {want} by the reference")
+    for name, what in wrong:
+        print(f"  differs: {name}: {what}")
     for path in changed:
         print(f"  changed: {path.name}")
     for path in stale:

@@ -16,6 +16,8 @@ def scalar(value):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return str(value)
+    if " " in value and SENTENCE.fullmatch(value) and "," not in value:
+        return value
     if PLAIN.fullmatch(value) and value.lower() not in RESERVED and not re.fullmatch(r"[.0-9e+-]+|\.nan|\.inf", value.lower()):
         return value
     return "'" + value.replace("'", "''") + "'"
@@ -100,7 +102,7 @@ def submodel_lines(where, modules):
     return [f"  {where}:", *(f"    {k}: {flow(v)}" for k, v in modules.items())]
 
 
-def rule_file(rules, transforms, about, origin):
+def rule_file(rules, transforms, about, origin, silence):
     """The whole text of one rule file; `transforms` are its own, completed."""
     out = ["tenon: 1", f"name: {rules.name}", *folded("about", about), f"origin: {origin}"]
     if rules.model_types:
@@ -122,15 +124,17 @@ def rule_file(rules, transforms, about, origin):
             at.setdefault(where, []).append(submodel(where, module, chosen))
         for where, modules in at.items():
             out += submodel_lines(scalar(where), modules[0] if len(modules) == 1 else modules)
+    if silence:
+        out += ["silence:", *(f"  - {flow(s)}" for s in silence)]
     if rules.keys:
-        out += keys(rules.keys, rules.classes)
+        out += keys(rules.keys, {c.split(":")[0] for c in rules.classes})
     return "\n".join(out) + "\n"
 
 
-def keys(by_class, classes):
-    """One list where all of the file's classes need it and agree, else a list for each architecture that does."""
+def keys(by_class, all_classes):
+    """One list where every class of the file has the same, else a list for each architecture that needs one."""
     lists = list(by_class.values())
-    if len(lists) == len(classes) and all(v == lists[0] for v in lists):
+    if set(by_class) == all_classes and all(v == lists[0] for v in lists):
         return ["keys:"] + [f"  - {flow(k)}" for k in lists[0]]
     out = ["keys:"]
     for cls, globs in by_class.items():

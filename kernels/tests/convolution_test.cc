@@ -1,5 +1,6 @@
 // Direct convolutions, patches as a linear (bit-equal to the convolution in the fixed order), and depthwise
 // conv1d.
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/tests/harness.h"
@@ -50,6 +51,11 @@ Values reference(const Conv& c, const Tensor& x, const Tensor& weight, const Ten
   return out;
 }
 
+Tensor absolute(Tensor tensor) {
+  for (double& value : tensor.values) value = std::fabs(value);
+  return tensor;
+}
+
 void check_conv(Harness& h, const Conv& c, const Setting& s) {
   int64_t of_image = places(c, 0) * places(c, 1) * places(c, 2), rows = c.batch * of_image;
   int64_t k = c.channels * c.kernel[0] * c.kernel[1] * c.kernel[2];
@@ -76,6 +82,13 @@ void check_conv(Harness& h, const Conv& c, const Setting& s) {
               expected[row * c.out_channels + n];
   h.expect(std::string(c.name) + ", channels first, " + describe(s), same);
 
+  Tensor sums = h.result({rows, c.out_channels}, TENON_F64);
+  args.out = sums.device, args.channels_last = 1, args.absolute = 1;
+  h.run(h.api().conv, s.mode, args);
+  int precision = s.mode == TENON_REFERENCE ? TENON_F64 : TENON_F32;
+  h.expect_near(std::string(c.name) + " of absolute values", sums,
+                reference(c, absolute(x), absolute(weight), absolute(bias)), {s.mode, precision});
+
   if (c.padding[1] || c.stride[1] != c.kernel[1]) return;
   Tensor patches = h.result({rows, c.out_channels}, s.dtype);
   tenon_tensor flat = weight.device;
@@ -93,17 +106,24 @@ void check_depthwise(Harness& h, const Setting& s, int64_t tokens) {
          bias = h.random({channels}, s.dtype);
   Tensor out = h.result({batch, tokens, channels}, s.dtype);
   h.run(h.api().depthwise_conv1d, s.mode, {x.device, weight.device, bias.device, out.device, TENON_SILU, 0});
-  Values want;
-  for (int64_t b = 0; b < batch; ++b)
-    for (int64_t t = 0; t < tokens; ++t)
-      for (int64_t c = 0; c < channels; ++c) {
-        double sum = bias.values[c];
-        for (int64_t j = 0; j < taps; ++j)
-          if (t - (taps - 1) + j >= 0)
+  auto sums = [&](const Tensor& x, const Tensor& weight, const Tensor& bias, int activation) {
+    Values out;
+    for (int64_t b = 0; b < batch; ++b)
+      for (int64_t t = 0; t < tokens; ++t)
+        for (int64_t c = 0; c < channels; ++c) {
+          double sum = bias.values[c];
+          for (int64_t j = std::max<int64_t>(0, taps - 1 - t); j < taps; ++j)
             sum += weight.values[c * taps + j] * x.values[(b * tokens + t - (taps - 1) + j) * channels + c];
-        want.push_back(activate_reference(TENON_SILU, sum));
-      }
+          out.push_back(activate_reference(activation, sum));
+        }
+    return out;
+  };
+  Values want = sums(x, weight, bias, TENON_SILU);
   h.expect_near("depthwise_conv1d of " + std::to_string(tokens) + " tokens", out, want, s);
+  h.run(h.api().depthwise_conv1d, s.mode,
+        {x.device, weight.device, bias.device, out.device, TENON_IDENTITY, 1});
+  h.expect_near("depthwise_conv1d of absolute values, " + std::to_string(tokens) + " tokens", out,
+                sums(absolute(x), absolute(weight), absolute(bias), TENON_IDENTITY), s);
 }
 
 }  // namespace

@@ -114,8 +114,11 @@ def main():
         theirs, ours = package_accepts(raw), verdict == "accept"
         accepted += ours
         stricter += theirs and not ours
-        meant = any(reason in verdict for reason in STRICTER) or repeats_a_tensor(raw)
-        if ours and not theirs or theirs and not ours and not meant:
+        if theirs and not ours:
+            meant = any(reason in verdict for reason in STRICTER) or repeats_a_tensor(raw)
+        else:
+            meant = theirs == ours
+        if not meant:
             failures.append((raw, verdict))
     for raw, verdict in failures[:10]:
         print(f"package {'rejects' if verdict == 'accept' else 'accepts'}, tenon says {verdict!r}: {raw!r}")

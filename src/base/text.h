@@ -15,6 +15,9 @@ std::string human_bytes(std::uint64_t bytes);
 /// "5GB", "500MB", "1GiB", "1000" to bytes; nothing where the text is no size.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
+/// Control characters written as "\x1b": a tensor's key from a file must not steer the terminal.
+std::string visible(std::string_view text);
+
 /// "a, b and 3 more": at most `limit` of the items.
 std::string join_some(const std::vector<std::string>& items, std::size_t limit = 5);
 

@@ -175,7 +175,7 @@ void MapReader::finish() {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
     std::string hint = did_you_mean(name, known_);
     if (hint.empty()) hint = fmt::format("Known here: {}.", join_some(known_, 20));
-    error(entry.first, fmt::format("unknown entry.first '{}' in {}", name, what_), hint);
+    error(entry.first, fmt::format("unknown key '{}' in {}", name, what_), hint);
   }
 }
 

@@ -49,3 +49,8 @@ TEST_CASE("near names are suggested, far ones are not") {
   CHECK(join_some({"a", "b", "c"}, 2) == "a, b and 1 more");
   CHECK(join_some({"a", "b"}, 2) == "a and b");
 }
+
+TEST_CASE("control characters are made visible, other bytes stay") {
+  CHECK(visible("a\x1b[31m\n\x7f") == "a\\x1b[31m\\x0a\\x7f");
+  CHECK(visible("größe.weight") == "größe.weight");
+}

@@ -1,0 +1,41 @@
+// A batch file: many conversions, written as
+//
+//   defaults: {to: fused, verify: true, max_shard_size: 10GB}
+//   jobs:
+//     - source: models/Qwen*                 # a glob: one job for each match
+//       destination: fused/{name}            # {name}: the source folder's name
+//     - name: mixtral back
+//       source: fused/Mixtral-8x7B
+//       destination: back/mixtral
+//       to: original
+//
+// The other keys of a job, and all those of `defaults`, are the flags of `tenon convert` with underscores:
+// to, rules, fuse, max_shard_size, assume_used, assume_layout, one_way, threads, hash, sync, verify, resume,
+// overwrite. Paths are relative to the batch file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/diagnostics.h"
+#include "cli/request.h"
+
+namespace tenon {
+
+struct BatchJob {
+  std::string name;
+  ConvertRequest request;
+};
+
+/// The jobs in the file's order, globs expanded by what is below `folder` (matches by name). Every mistake
+/// goes to `diagnostics`: unknown keys, values that make no sense, globs without a match, two jobs with one
+/// destination.
+std::vector<BatchJob> parse_batch(std::string_view text, const std::string& file,
+                                  const std::filesystem::path& folder, Diagnostics& diagnostics);
+
+/// Throws UserError with every mistake; that the file cannot be read is one.
+std::vector<BatchJob> read_batch_file(const std::filesystem::path& path);
+
+}  // namespace tenon

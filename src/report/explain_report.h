@@ -1,0 +1,16 @@
+// What `tenon explain` shows: which transform touched a key and which did not, both ways.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "checkpoint/manifest.h"
+#include "plan/explain.h"
+
+namespace tenon {
+
+/// `to` is the layout that the plan goes to.
+std::string explain_text(const Explanation& explanation, Layout to);
+nlohmann::ordered_json explain_json(const Explanation& explanation, Layout to);
+
+}  // namespace tenon

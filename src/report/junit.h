@@ -1,0 +1,22 @@
+// JUnit XML, as CI systems read it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tenon {
+
+struct JUnitCase {
+  enum class State { kPassed, kFailed, kSkipped };
+  std::string group;  // `classname`
+  std::string name;
+  double seconds = 0;
+  State state = State::kPassed;
+  std::string message;  // of a failure: its first line is the summary; of a skipped case: why
+  std::string output;   // what the case printed
+};
+
+/// One test suite as an XML document, ending in a newline. Characters that XML cannot hold become '?'.
+std::string junit_xml(const std::string& suite, const std::vector<JUnitCase>& cases);
+
+}  // namespace tenon

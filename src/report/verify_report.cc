@@ -1,0 +1,36 @@
+#include "report/verify_report.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace tenon {
+
+std::string verify_text(const VerifyReport& report) {
+  std::string out;
+  for (const auto& finding : report.findings) {
+    out += fmt::format("{}: {}\n", visible(finding.key), visible(finding.what));
+  }
+  std::string checked = report.hashed ? "its manifest" : "the names, dtypes and shapes in its manifest";
+  if (!report.against.empty()) checked += " and " + visible(report.against);
+  return out +
+         fmt::format("{}: {} ({} tensors, {} against {})\n", visible(report.directory),
+                     report.findings.empty() ? "verified" : fmt::format("{} wrong", report.findings.size()),
+                     report.tensors, human_bytes(report.bytes), checked);
+}
+
+nlohmann::ordered_json verify_json(const VerifyReport& report) {
+  nlohmann::ordered_json out = {{"directory", report.directory},
+                                {"against", report.against},
+                                {"verified", report.findings.empty()},
+                                {"tensors", report.tensors},
+                                {"bytes", report.bytes},
+                                {"hashed", report.hashed},
+                                {"findings", nlohmann::ordered_json::array()}};
+  for (const auto& finding : report.findings) {
+    out["findings"].push_back({{"key", finding.key}, {"what", finding.what}});
+  }
+  return out;
+}
+
+}  // namespace tenon

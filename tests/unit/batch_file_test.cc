@@ -1,0 +1,142 @@
+#include "cli/batch_file.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+using namespace tenon;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A folder models/ with two checkpoints and a file that is none.
+struct Models {
+  fs::path folder = fs::temp_directory_path() / "tenon-batch-file-test";
+  Models() {
+    fs::remove_all(folder);
+    fs::create_directories(folder / "models/qwen-a");
+    fs::create_directories(folder / "models/qwen-b");
+    std::ofstream(folder / "models/qwen-notes.txt") << "no checkpoint";
+  }
+  ~Models() { fs::remove_all(folder); }
+};
+
+std::vector<BatchJob> jobs_of(std::string_view text, const fs::path& folder = "") {
+  Diagnostics diagnostics;
+  auto jobs = parse_batch(text, "jobs.yaml", folder, diagnostics);
+  diagnostics.throw_if_errors();
+  return jobs;
+}
+
+std::string mistakes_of(std::string_view text, const fs::path& folder = "") {
+  try {
+    jobs_of(text, folder);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("jobs take the defaults and override them") {
+  const auto jobs = jobs_of(R"(
+defaults:
+  verify: true
+  rules: mixtral
+  max_shard_size: 10GB
+jobs:
+  - source: in/a
+    destination: out/{name}
+  - name: back
+    source: out/a
+    destination: back
+    to: original
+    verify: false
+    fuse: [qkv, gate_up]
+    sync: false
+)",
+                            "here");
+  REQUIRE(jobs.size() == 2);
+  CHECK(jobs[0].name == "a");
+  CHECK(jobs[0].request.source == "here/in/a");
+  CHECK(jobs[0].request.destination == "here/out/a");
+  CHECK(jobs[0].request.plan.options.max_shard_size == 10'000'000'000);
+  CHECK(jobs[0].request.verify);
+  CHECK(jobs[0].request.stage.sync);
+  CHECK(jobs[1].name == "back");
+  CHECK(jobs[1].request.plan.rules.to == Layout::kOriginal);
+  CHECK(jobs[1].request.plan.rules.rules == std::vector<std::string>{"mixtral"});
+  CHECK(jobs[1].request.plan.rules.families == std::vector<std::string>{"qkv", "gate_up"});
+  CHECK_FALSE(jobs[1].request.verify);
+  CHECK_FALSE(jobs[1].request.stage.sync);
+}
+
+TEST_CASE("a glob makes one job for each checkpoint that it matches, by name") {
+  const Models models;
+  const auto jobs =
+      jobs_of("jobs: [{source: 'models/qwen-*', destination: 'out/{name}-{name}'}]", models.folder);
+  REQUIRE(jobs.size() == 2);
+  CHECK(jobs[0].name == "qwen-a");
+  CHECK(jobs[1].request.source == (models.folder / "models/qwen-b").string());
+  CHECK(jobs[1].request.destination == (models.folder / "out/qwen-b-qwen-b").string());
+}
+
+TEST_CASE("a glob to one destination, and one that matches nothing, are mistakes") {
+  const Models models;
+  const std::string text = mistakes_of(
+      "jobs:\n"
+      "  - source: models/qwen-*\n"
+      "    destination: out\n"
+      "  - source: nowhere/*\n"
+      "    destination: out2/{name}\n"
+      "  - source: x\n"
+      "    destination: ./sub/../out\n",
+      models.folder);
+  CHECK(text.find("jobs.yaml:3:18: error: " + (models.folder / "out").string() +
+                  " would be written twice: by this job too") != std::string::npos);
+  CHECK(text.find("jobs.yaml:4:13: error: no checkpoint matches 'nowhere/*'") != std::string::npos);
+  CHECK(text.find("jobs.yaml:7:18: error: " + (models.folder / "out").string() +
+                  " would be written twice: by the job in line 3 too") != std::string::npos);
+}
+
+TEST_CASE("all mistakes of a batch file are reported at once, each with its place") {
+  CHECK(mistakes_of(R"(defaults:
+  hash: md5
+jobs:
+  - source: a
+    destination: b
+    to: fusd
+    threds: 3
+  - source: c
+  - just text
+)") == R"(jobs.yaml:2:9: error: 'md5' is no hash that tenon knows
+    hash: md5
+          ^
+  There are xxh3 (next to free), sha256 (as the hubs use it) and none.
+jobs.yaml:7:5: error: unknown key 'threds' in a job
+      threds: 3
+      ^
+  Did you mean 'threads'?
+jobs.yaml:6:9: error: 'fusd' is no layout
+      to: fusd
+          ^
+  There are two: fused and original.
+jobs.yaml:8:5: error: a job needs the key 'destination'
+    - source: c
+      ^
+jobs.yaml:9:5: error: a job is a map of keys and values
+    - just text
+      ^
+  It needs a 'source' and a 'destination'.
+)");
+}
+
+TEST_CASE("a batch file without jobs says what it needs") {
+  CHECK(mistakes_of("").find("an empty batch file") != std::string::npos);
+  CHECK(mistakes_of("jobs: []").find("jobs.yaml:1:7: error: a batch file needs a list of 'jobs'") !=
+        std::string::npos);
+  CHECK(mistakes_of("- a").find("a batch file is a map of keys and values") != std::string::npos);
+  CHECK(mistakes_of("jobs: [").find("not valid YAML") != std::string::npos);
+  CHECK(mistakes_of("jobz: [{}]").find("unknown key 'jobz'") != std::string::npos);
+}

@@ -1,0 +1,52 @@
+#include "report/conversion_report.h"
+
+#include <catch2/catch.hpp>
+
+using namespace tenon;
+
+namespace {
+
+BatchReport three_jobs() {
+  using State = JobReport::State;
+  const ConversionReport done{"in/a",    "out/a", Layout::kFused, {"mixtral"}, 20, 7, 2,
+                              3'000'000, 1.5,     true,           "xxh3",      {}};
+  return {"jobs.yaml",
+          {{"a", "in/a", "out/a", State::kDone, 1.5, "", done},
+           {"b", "in/b", "out/b", State::kFailed, 0.5, "in/b: error: no such folder\n  Look.\n", {}},
+           {"c", "in/c", "out/c", State::kNotRun, 0, "", {}}}};
+}
+
+}  // namespace
+
+TEST_CASE("a conversion sums up in one line") {
+  CHECK(conversion_text(three_jobs().jobs[0].conversion) ==
+        "out/a: 7 tensors (fused layout) from 20, 3.00 MB in 2 shards, 1.50 s, 2.00 MB/s, verified\n");
+  CHECK(conversion_json(three_jobs().jobs[0].conversion)["bytes_per_second"] == 2'000'000);
+}
+
+TEST_CASE("a conversion that did not verify says what differs, and that nothing was made") {
+  ConversionReport report = three_jobs().jobs[0].conversion;
+  report.findings = {"element 3 of 'w' is 0x01; the source has 0x02"};
+  CHECK(conversion_text(report) ==
+        "element 3 of 'w' is 0x01; the source has 0x02\n"
+        "out/a: not made: what was written differs from the source in 1 tensor\n");
+  CHECK(conversion_json(report)["verified"] == false);
+}
+
+TEST_CASE("a batch sums up as text, JSON and JUnit") {
+  const BatchReport report = three_jobs();
+  CHECK(batch_text(report) ==
+        "job  result      size  seconds  destination or error\n"
+        "a    done     3.00 MB     1.50  out/a\n"
+        "b    failed               0.50  in/b: error: no such folder\n"
+        "c    not run                    out/c\n"
+        "\n"
+        "1 of 3 jobs done, 1 failed, 1 not run; 3.00 MB in 2.00 s\n");
+  const auto json = batch_json(report);
+  CHECK(json["failed"] == 1);
+  CHECK(json["jobs"][1]["error"] == "in/b: error: no such folder\n  Look.\n");
+  CHECK(json["jobs"][0]["conversion"]["verified"] == true);
+  const std::string xml = batch_junit(report);
+  CHECK(xml.find("tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\"") != std::string::npos);
+  CHECK(xml.find("<failure message=\"in/b: error: no such folder\">") != std::string::npos);
+}

@@ -45,9 +45,11 @@ Command explain_command() {
           [](CLI::App& app) -> Action {
             auto flags = std::make_shared<ExplainFlags>();
             app.add_option("SRC", flags->source, "The checkpoint: a folder, or one .safetensors file")
-                ->required();
+                ->required()
+                ->option_text(" ");
             app.add_option("KEY", flags->key, "A tensor of SRC, or one that the conversion would write")
-                ->required();
+                ->required()
+                ->option_text(" ");
             add_plan_flags(app, flags->conversion);
             add_library_flag(app, flags->library);
             app.add_flag("--json", flags->json, "One JSON document");

@@ -9,8 +9,10 @@
 
 namespace tenon {
 
-/// --to, --rules, --fuse, --max-shard-size, --assume-used, --assume-layout, --one-way: what a plan depends
-/// on.
+/// --rules, --fuse, --assume-used, --assume-layout: what maps one layout to the other.
+void add_rule_flags(CLI::App& app, ConvertOptions& flags);
+
+/// Those, --to, --max-shard-size and --one-way: all that a plan depends on.
 void add_plan_flags(CLI::App& app, ConvertOptions& flags);
 
 /// --threads.

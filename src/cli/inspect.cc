@@ -29,22 +29,24 @@ Verdict inspect(const InspectFlags& flags, Console& console) {
 }  // namespace
 
 Command inspect_command() {
-  return {
-      "inspect", "Show a checkpoint's tensors, dtypes, shapes, shards and sizes",
-      R"(Examples:
+  return {"inspect", "Show a checkpoint's tensors, dtypes, shapes, shards and sizes",
+          R"(Examples:
   tenon inspect Qwen3-30B-A3B                                  every tensor, then the totals
   tenon inspect Qwen3-30B-A3B --summary                        the totals only
   tenon inspect Qwen3-30B-A3B --keys 'model.layers.0.**'       one layer; * stays within a segment, ** does not
   tenon inspect model-00001-of-00004.safetensors               one file
   tenon inspect Qwen3-30B-A3B --json | jq '.dtypes'            for programs)",
-      [](CLI::App& app) -> Action {
-        auto flags = std::make_shared<InspectFlags>();
-        app.add_option("PATH", flags->path, "A checkpoint's folder, or one .safetensors file")->required();
-        app.add_option("--keys", flags->keys, "List only the tensors whose keys match this glob");
-        app.add_flag("--summary", flags->summary, "List no tensors");
-        app.add_flag("--json", flags->json, "One JSON document");
-        return [flags](Console& console) { return inspect(*flags, console); };
-      }};
+          [](CLI::App& app) -> Action {
+            auto flags = std::make_shared<InspectFlags>();
+            app.add_option("PATH", flags->path, "A checkpoint's folder, or one .safetensors file")
+                ->required()
+                ->option_text(" ");
+            app.add_option("--keys", flags->keys, "List only the tensors whose keys match this glob")
+                ->option_text("GLOB");
+            app.add_flag("--summary", flags->summary, "List no tensors");
+            app.add_flag("--json", flags->json, "One JSON document");
+            return [flags](Console& console) { return inspect(*flags, console); };
+          }};
 }
 
 }  // namespace tenon

@@ -15,8 +15,8 @@ constexpr const char* kAbout =
     "model, "
     "and back, and proves that nothing changed.";
 
-constexpr const char* kFooter = R"(
-Exit status: 0 done, all checks hold; 1 a check found something; 2 the input is wrong; 3 the system failed.
+constexpr const char* kFooter =
+    R"(Exit status: 0 done, all checks hold; 1 a check found something; 2 the input is wrong; 3 the system failed.
 'tenon COMMAND --help' shows a command's options and examples.)";
 
 const CLI::App& innermost(const CLI::App& app) {
@@ -59,10 +59,8 @@ std::string help_is_at(const CLI::App& app) {
 
 [[noreturn]] void refuse(const CLI::App& root, const CLI::ParseError& error) {
   const CLI::App& app = innermost(root);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const auto words = root.remaining(true);
-    if (!words.empty()) refuse_unknown_word(app, words.front());
-  }
+  const auto words = root.remaining(true);
+  if (!words.empty()) refuse_unknown_word(app, words.front());
   throw UserError(on_the_command_line(app), error.what(), help_is_at(app));
 }
 
@@ -76,7 +74,7 @@ Action parse_command_line(int argc, const char* const* argv, const std::vector<C
   std::map<const CLI::App*, Action> actions;
   for (const Command& command : commands) {
     CLI::App* sub = app.add_subcommand(command.name, command.about);
-    sub->footer("\n" + command.examples);
+    sub->footer(command.examples);
     sub->get_formatter()->column_width(30);
     actions[sub] = command.declare(*sub);
   }

@@ -44,11 +44,13 @@ Command plan_command() {
           [](CLI::App& app) -> Action {
             auto flags = std::make_shared<PlanFlags>();
             app.add_option("SRC", flags->source, "The checkpoint: a folder, or one .safetensors file")
-                ->required();
+                ->required()
+                ->option_text(" ");
             add_plan_flags(app, flags->conversion);
             add_library_flag(app, flags->library);
-            app.add_flag("--json", flags->json, "The whole plan as one JSON document");
-            app.add_flag("--golden", flags->golden, "The stable text form")->excludes("--json");
+            CLI::Option* json = app.add_flag("--json", flags->json, "The whole plan as one JSON document");
+            json->option_text(" ");
+            app.add_flag("--golden", flags->golden, "The stable text form")->excludes(json)->option_text(" ");
             return [flags](Console& console) { return plan(*flags, console); };
           }};
 }

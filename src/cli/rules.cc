@@ -88,9 +88,13 @@ Command rules_command() {
             auto flags = std::make_shared<RulesFlags>();
             CLI::App* list_app = app.add_subcommand("list", "Every rule file of the library, in a line each");
             CLI::App* show_app = app.add_subcommand("show", "One rule file, flattened");
-            show_app->add_option("NAME", flags->name, "A name of the library, or a rule file")->required();
-            show_app->add_option("--against", flags->against,
-                                 "A checkpoint: its config.json fills in values and sub-models");
+            show_app->add_option("NAME", flags->name, "A name of the library, or a rule file")
+                ->required()
+                ->option_text(" ");
+            show_app
+                ->add_option("--against", flags->against,
+                             "A checkpoint: its config.json fills in values and sub-models")
+                ->option_text("SRC");
             for (CLI::App* sub : {list_app, show_app}) {
               sub->add_flag("--json", flags->json, "One JSON document");
               add_library_flag(*sub, flags->folder);

@@ -1,0 +1,166 @@
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+
+#include "checkpoint/checkpoint.h"
+#include "cli/commands.h"
+#include "cli/conversion.h"
+#include "cli/flags.h"
+#include "cli/progress.h"
+#include "engine/hash_tensors.h"
+#include "engine/verify_written.h"
+#include "report/verify_report.h"
+
+namespace tenon {
+namespace {
+
+struct VerifyFlags {
+  std::string directory;
+  std::string against;
+  std::string library;
+  ConvertOptions conversion;
+  bool json = false;
+};
+
+std::string header_of(DType dtype, const Shape& shape) {
+  return fmt::format("{} {}", name_of(dtype), to_string(shape));
+}
+
+// Names, dtypes and shapes of a checkpoint against what the manifest recorded of it.
+void check_headers(const Checkpoint& checkpoint, const std::vector<TensorRecord>& records,
+                   std::vector<VerifyFinding>& findings) {
+  std::map<std::string_view, const TensorRecord*> expected;
+  for (const auto& record : records) expected.emplace(record.key, &record);
+  for (const auto& tensor : checkpoint.tensors) {
+    const auto found = expected.find(tensor.key);
+    if (found == expected.end()) {
+      findings.push_back(
+          {tensor.key, fmt::format("is not in the manifest, but in {}", checkpoint.directory.string())});
+      continue;
+    }
+    const TensorRecord& record = *found->second;
+    if (record.dtype != tensor.dtype || record.shape != tensor.shape) {
+      findings.push_back(
+          {tensor.key, fmt::format("is {}; the manifest says {}", header_of(tensor.dtype, tensor.shape),
+                                   header_of(record.dtype, record.shape))});
+    }
+    expected.erase(found);
+  }
+  for (const auto& record : records) {
+    if (expected.contains(record.key)) {
+      findings.push_back({record.key, fmt::format("is missing in {}", checkpoint.directory.string())});
+    }
+  }
+}
+
+HashKind kind_of(const std::vector<TensorRecord>& records) {
+  for (const auto& record : records) {
+    if (record.hash.starts_with("sha256:")) return HashKind::kSha256;
+    if (record.hash.starts_with("xxh3-128")) return HashKind::kXxh3;
+  }
+  return HashKind::kNone;
+}
+
+void check_hashes(const Checkpoint& checkpoint, const Manifest& manifest, int threads, VerifyReport& report,
+                  const Console& console) {
+  EngineOptions options;
+  options.threads = threads;
+  options.hash = kind_of(manifest.output);
+  report.hashed = options.hash != HashKind::kNone;
+  if (!report.hashed) return;
+  report.bytes += checkpoint.total_bytes();
+  ProgressBar bar(console, "hashing", checkpoint.total_bytes());
+  options.progress = [&](std::uint64_t done) { bar.update(done); };
+  const auto hashes = hash_tensors(checkpoint, options);
+  std::map<std::string_view, std::string_view> expected;
+  for (const auto& record : manifest.output) expected.emplace(record.key, record.hash);
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    const auto found = expected.find(checkpoint.tensors[i].key);
+    if (found == expected.end() || found->second.empty() || found->second == hashes[i]) continue;
+    report.findings.push_back(
+        {checkpoint.tensors[i].key,
+         fmt::format("its bytes have changed: {}; the manifest says {}", hashes[i], found->second)});
+  }
+}
+
+// The conversion that the manifest records, planned again from the source.
+PlanRequest request_again(const Manifest& manifest, const ConvertOptions& flags) {
+  ConvertOptions options = flags;
+  options.to = name_of(manifest.layout);
+  options.max_shard_size = manifest.max_shard_size;
+  options.one_way = true;
+  for (const auto& record : manifest.rules) {
+    if (record.chosen && flags.rules.empty())
+      options.rules.push_back(record.path.empty() ? record.name : record.path);
+    if (record.family && flags.fuse.empty())
+      options.fuse.push_back(record.path.empty() ? record.name : record.path);
+  }
+  return meaning_of(options).plan;
+}
+
+void check_against(const VerifyFlags& flags, const Manifest& manifest, VerifyReport& report,
+                   Console& console) {
+  const auto planned =
+      plan_conversion(flags.against, request_again(manifest, flags.conversion), library_at(flags.library));
+  check_headers(planned.source, manifest.source, report.findings);
+  if (planned.plan.hash != manifest.plan_hash) {
+    console.message(
+        "note: rules, options or tenon itself have changed since: the folder is compared with what would be "
+        "written today");
+  }
+  ProgressBar bar(console, "comparing", planned.source.total_bytes());
+  EngineOptions options;
+  options.threads = flags.conversion.threads;
+  options.progress = [&](std::uint64_t done) { bar.update(done); };
+  report.bytes += planned.source.total_bytes();
+  for (const auto& difference : verify_written(planned.plan, planned.source, flags.directory, options)) {
+    report.findings.push_back(
+        {difference.output_key.empty() ? difference.shard : difference.output_key, to_string(difference)});
+  }
+}
+
+Verdict verify(const VerifyFlags& flags, Console& console) {
+  const Checkpoint checkpoint = open_checkpoint(flags.directory);
+  console.report(checkpoint.warnings);
+  if (!checkpoint.manifest) {
+    throw UserError({flags.directory, 0, 0, {}, "", ""},
+                    fmt::format("there is no {} to verify it by", kManifestName),
+                    "`tenon convert` writes one; `tenon diff A B` compares any two checkpoints.");
+  }
+  const Manifest& manifest = *checkpoint.manifest;
+  VerifyReport report{flags.directory, flags.against, checkpoint.tensors.size(), 0, true, {}};
+  check_headers(checkpoint, manifest.output, report.findings);
+  check_hashes(checkpoint, manifest, flags.conversion.threads, report, console);
+  if (!flags.against.empty()) check_against(flags, manifest, report, console);
+  if (flags.json) {
+    console.json_result(verify_json(report));
+  } else {
+    console.result(verify_text(report));
+  }
+  return report.findings.empty() ? Verdict::kHolds : Verdict::kFound;
+}
+
+}  // namespace
+
+Command verify_command() {
+  return {"verify", "Check a converted folder against its manifest and its source, later",
+          R"(Examples:
+  tenon verify Mixtral-fused                             every tensor's hash against the manifest
+  tenon verify Mixtral-fused --against Mixtral-8x7B      and every element against the source
+  tenon verify back --against Mixtral-fused              the other way round is the same
+  tenon verify Mixtral-fused --json | jq -r '.findings[].key')",
+          [](CLI::App& app) -> Action {
+            auto flags = std::make_shared<VerifyFlags>();
+            app.add_option("DIR", flags->directory, "A folder that tenon made")->required()->option_text(" ");
+            app.add_option("--against", flags->against, "The checkpoint that it was made from")
+                ->option_text("SRC");
+            add_rule_flags(app, flags->conversion);
+            add_library_flag(app, flags->library);
+            add_threads_flag(app, flags->conversion.threads);
+            app.add_flag("--json", flags->json, "One JSON document");
+            return [flags](Console& console) { return verify(*flags, console); };
+          }};
+}
+
+}  // namespace tenon

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <limits>
-#include <memory>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -45,12 +43,6 @@ void lower(std::atomic<std::uint64_t>& first, std::uint64_t offset) {
   }
 }
 
-std::string element_in(SourceFiles& files, const Tensor& tensor, std::uint64_t offset) {
-  std::vector<std::byte> bytes(element_bytes(tensor.dtype));
-  files.read(tensor.shard, tensor.offset + offset / bytes.size() * bytes.size(), bytes);
-  return hex_of_element(bytes);
-}
-
 }  // namespace
 
 std::vector<ElementDifference> compare_tensors(const Checkpoint& a, const Checkpoint& b,
@@ -67,38 +59,41 @@ std::vector<ElementDifference> compare_tensors(const Checkpoint& a, const Checkp
   SourceFiles files_b(b.shards);
   Workers workers(options);
   workers.for_each(segments.size(), [&] {
-    const auto buffer_a = std::make_shared<std::vector<std::byte>>(kReadChunk);
-    const auto buffer_b = std::make_shared<std::vector<std::byte>>(kReadChunk);
-    return [&, buffer_a, buffer_b](std::size_t i) {
+    return [&](std::size_t i) {
       const Segment& segment = segments[i];
-      const Pair& pair = pairs[segment.tensor];
+      const Tensor& a = *pairs[segment.tensor].a;
+      const Tensor& b = *pairs[segment.tensor].b;
+      const std::byte* bytes_a = files_a.bytes(a.shard).data() + a.offset;
+      const std::byte* bytes_b = files_b.bytes(b.shard).data() + b.offset;
       for (std::uint64_t begin = segment.begin; begin < segment.end && begin < first[segment.tensor];) {
         workers.throw_if_stopped();
-        const std::uint64_t size = std::min(kReadChunk, segment.end - begin);
-        const auto part_a = std::span(*buffer_a).first(size);
-        const auto part_b = std::span(*buffer_b).first(size);
-        files_a.read(pair.a->shard, pair.a->offset + begin, part_a);
-        files_b.read(pair.b->shard, pair.b->offset + begin, part_b);
-        if (std::memcmp(part_a.data(), part_b.data(), size) != 0) {
-          const auto at = std::mismatch(part_a.begin(), part_a.end(), part_b.begin()).first - part_a.begin();
-          lower(first[segment.tensor], begin + static_cast<std::uint64_t>(at));
-        }
+        const std::uint64_t size = std::min(kChunk, segment.end - begin);
+        files_a.fetch(a.shard, a.offset + begin, size);
+        files_b.fetch(b.shard, b.offset + begin, size);
+        std::uint64_t at = size;
+        files_a.guarded(a.shard, [&] {
+          files_b.guarded(b.shard, [&] { at = first_difference(bytes_a + begin, bytes_b + begin, size); });
+        });
+        if (at < size) lower(first[segment.tensor], begin + at);
+        files_a.release(a.shard, a.offset + begin, size);
+        files_b.release(b.shard, b.offset + begin, size);
         workers.advance(size);
         begin += size;
       }
     };
   });
-  files_a.check_unchanged();
-  files_b.check_unchanged();
 
   std::vector<ElementDifference> differences;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const std::uint64_t offset = first[i];
     if (offset == kEqual) continue;
-    differences.push_back({pairs[i].a->key, element_at(pairs[i].a->dtype, offset),
-                           element_in(files_a, *pairs[i].a, offset),
-                           element_in(files_b, *pairs[i].b, offset)});
+    const Tensor& tensor = *pairs[i].a;
+    differences.push_back({tensor.key, element_at(tensor.dtype, offset),
+                           hex_of_element(files_a, tensor, offset),
+                           hex_of_element(files_b, *pairs[i].b, offset)});
   }
+  files_a.check_unchanged();
+  files_b.check_unchanged();
   return differences;
 }
 

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cerrno>
 #include <memory>
+#include <utility>
 
 #include "engine/engine.h"
 #include "engine/filler.h"
@@ -31,17 +33,12 @@ class Execution {
   EngineResult run();
 
  private:
-  struct Run {
-    std::uint32_t source;
-    std::uint64_t offset;
-    std::span<const std::byte> bytes;
-  };
   struct Worker {
     explicit Worker(Execution& execution);
     std::unique_ptr<std::byte[]> buffer;  // a page of it takes memory when it is first used
     std::uint64_t filled = 0;
     std::uint64_t position = 0;  // of the buffer's first byte in the shard
-    std::vector<Run> runs;       // what the last fill() copied as it was
+    std::vector<std::pair<SourceRun, std::span<const std::byte>>> runs;  // what gather() copied as it was
     SourceHasher source_hasher;
     OutputHasher output_hasher;
   };
@@ -49,14 +46,15 @@ class Execution {
   void work();
   void run_task(const Task& task, Worker& worker);
   void fill_segment(const Segment& segment, std::uint32_t shard, Worker& worker);
-  void hash_chunk(const Segment& segment, std::uint64_t offset, std::span<const std::byte> bytes,
-                  Worker& worker);
+  void pass_on(std::uint32_t output, std::uint64_t begin, const SourceRun& run, Worker& worker);
+  void gather_chunk(std::uint32_t output, std::uint64_t begin, std::uint64_t end, Worker& worker);
   void flush(std::uint32_t shard, Worker& worker);
   void hash_segment(const Segment& segment, Worker& worker);
   void finish_shard(std::uint32_t shard);
 
   const EngineOptions& options_;
   const std::filesystem::path& folder_;
+  const std::uint64_t room_;        // bytes of a thread's buffer
   const std::vector<bool> wanted_;  // by shard: not finished by an earlier run
   const Transfer transfer_;
   SourceFiles files_;
@@ -69,7 +67,7 @@ class Execution {
 };
 
 Execution::Worker::Worker(Execution& execution)
-    : buffer(std::make_unique_for_overwrite<std::byte[]>(kGatherChunk)),
+    : buffer(std::make_unique_for_overwrite<std::byte[]>(execution.room_)),
       source_hasher(execution.transfer_.sources, execution.files_, execution.hashes_.sources()),
       output_hasher(execution.transfer_, execution.hashes_.outputs(), execution.hashes_.sources()) {}
 
@@ -84,6 +82,7 @@ Execution::Execution(const Plan& plan, const Checkpoint& source, const std::file
                      const EngineOptions& options)
     : options_(options),
       folder_(folder),
+      room_(buffer_size(thread_count(options))),
       wanted_(shards_to_write(plan, options.finished)),
       transfer_(make_transfer(plan, source)),
       files_(source.shards),
@@ -136,34 +135,62 @@ void Execution::run_task(const Task& task, Worker& worker) {
   }
 }
 
-// Small tensors that stand side by side are written together; each chunk of a larger one is written by
-// itself.
+// What stands side by side in the source is written out of its mapping. All else is gathered in the buffer:
+// small tensors together, larger ones chunk by chunk.
 void Execution::fill_segment(const Segment& segment, std::uint32_t shard, Worker& worker) {
   const Target& target = transfer_.targets[segment.tensor];
+  fetch_sources(transfer_, target, segment.begin, segment.end, files_);
   for (std::uint64_t begin = segment.begin; begin < segment.end;) {
     workers_.throw_if_stopped();
-    const std::uint64_t end = chunk_end(target, begin, segment.end);
-    const std::uint64_t size = end - begin;
+    if (const auto run = direct_run(target, begin, segment.end)) {
+      flush(shard, worker);
+      pass_on(segment.tensor, begin, *run, worker);
+      begin += run->size;
+      continue;
+    }
+    const std::uint64_t end = chunk_end(target, begin, segment.end, room_);
     const std::uint64_t position = target.region.offset + begin;
-    if (worker.filled + size > kReadChunk || worker.position + worker.filled != position)
+    if (worker.filled + (end - begin) > kChunk || worker.position + worker.filled != position)
       flush(shard, worker);
     if (worker.filled == 0) worker.position = position;
-    const std::span<std::byte> out(worker.buffer.get() + worker.filled, size);
-    worker.runs.clear();
-    fill(transfer_, target, begin, out, files_,
-         [&](std::uint32_t source, std::uint64_t offset, std::span<const std::byte> bytes) {
-           worker.runs.push_back({source, offset, bytes});
-         });
-    if (hashes_.while_passing()) hash_chunk(segment, begin, out, worker);
-    worker.filled += size;
+    gather_chunk(segment.tensor, begin, end, worker);
     begin = end;
   }
 }
 
-void Execution::hash_chunk(const Segment& segment, std::uint64_t offset, std::span<const std::byte> bytes,
-                           Worker& worker) {
-  worker.output_hasher.feed(segment.tensor, offset, bytes);
-  for (const Run& run : worker.runs) worker.source_hasher.feed(run.source, run.offset, run.bytes);
+void Execution::pass_on(std::uint32_t output, std::uint64_t begin, const SourceRun& run, Worker& worker) {
+  const Region& source = transfer_.sources[run.source];
+  const Region& target = transfer_.targets[output].region;
+  const std::uint64_t from = source.offset + run.offset;
+  const std::span<const std::byte> bytes = files_.bytes(source.file).subspan(from, run.size);
+  files_.fetch(source.file, from, run.size);
+  if (hashes_.while_passing()) {
+    files_.guarded(source.file, [&] {
+      worker.output_hasher.feed(output, begin, bytes);
+      worker.source_hasher.feed(run.source, run.offset, bytes);
+    });
+  }
+  try {
+    outputs_.write(target.file, target.offset + begin, bytes);
+  } catch (const SystemError& error) {
+    if (error.error_number() == EFAULT) files_.throw_lost_page(source.file);
+    throw;
+  }
+  files_.release(source.file, from, run.size);
+  workers_.advance(run.size);
+}
+
+void Execution::gather_chunk(std::uint32_t output, std::uint64_t begin, std::uint64_t end, Worker& worker) {
+  const std::span<std::byte> out(worker.buffer.get() + worker.filled, end - begin);
+  worker.runs.clear();
+  gather(
+      transfer_, transfer_.targets[output], begin, out, files_,
+      [&](const SourceRun& run, std::span<const std::byte> bytes) { worker.runs.emplace_back(run, bytes); });
+  if (hashes_.while_passing()) {
+    worker.output_hasher.feed(output, begin, out);
+    for (const auto& [run, bytes] : worker.runs) worker.source_hasher.feed(run.source, run.offset, bytes);
+  }
+  worker.filled += out.size();
 }
 
 void Execution::flush(std::uint32_t shard, Worker& worker) {
@@ -174,12 +201,14 @@ void Execution::flush(std::uint32_t shard, Worker& worker) {
 
 void Execution::hash_segment(const Segment& segment, Worker& worker) {
   const Region& region = transfer_.sources[segment.tensor];
+  const std::span<const std::byte> bytes = files_.bytes(region.file).subspan(region.offset, region.bytes);
   for (std::uint64_t begin = segment.begin; begin < segment.end;) {
     workers_.throw_if_stopped();
-    const std::span<std::byte> part(worker.buffer.get(), std::min(kReadChunk, segment.end - begin));
-    files_.read(region.file, region.offset + begin, part);
-    worker.source_hasher.feed(segment.tensor, begin, part);
-    begin += part.size();
+    const std::uint64_t size = std::min(kChunk, segment.end - begin);
+    files_.fetch(region.file, region.offset + begin, size);
+    files_.guarded(region.file,
+                   [&] { worker.source_hasher.feed(segment.tensor, begin, bytes.subspan(begin, size)); });
+    begin += size;
   }
 }
 

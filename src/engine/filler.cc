@@ -5,8 +5,9 @@
 namespace tenon {
 namespace {
 
-constexpr std::uint64_t kLine = 64;                // bytes of a cache line
-constexpr std::uint64_t kWorthReading = 64 << 10;  // shorter runs are cheaper to copy out of a mapping
+constexpr std::uint64_t kLine = 64;  // bytes of a cache line
+constexpr std::uint64_t kWorthGoingAlone =
+    128 << 10;  // smaller tensors are written together with their neighbours
 
 const BytePiece* piece_at(const Target& target, std::uint64_t offset) {
   const auto [first, last] = pieces_within(target, offset, offset + 1);
@@ -18,61 +19,73 @@ const BytePiece* piece_at(const Target& target, std::uint64_t offset) {
   return nullptr;
 }
 
-// Chunks end at multiples of this after the piece's first byte. Along the loop with the smallest source
-// stride neighbours in the source are far apart in the target; a chunk takes as many of them as it has room
-// for, whole lines at best.
-std::uint64_t chunk_grid(const Box& box) {
+// Along the loop with the smallest source stride, neighbours in the source are far apart in the target. A
+// chunk takes in as many of them as it has room for, whole lines at best, and ends at multiples of this after
+// the piece's first byte.
+std::uint64_t chunk_grid(const Box& box, std::uint64_t room) {
   const auto across = std::min_element(
       box.loops.begin(), box.loops.end(),
       [](const ByteLoop& a, const ByteLoop& b) { return a.source_stride < b.source_stride; });
-  const std::uint64_t whole = across->extent * across->target_stride;
-  if (whole <= kGatherChunk) return kGatherChunk / whole * whole;
-  const std::uint64_t fit = kGatherChunk / across->target_stride;
-  const std::uint64_t per_line = std::max<std::uint64_t>(1, kLine / across->source_stride);
-  return (fit > per_line ? fit / per_line * per_line : fit) * across->target_stride;
+  const std::uint64_t step = across->target_stride;
+  const std::uint64_t whole = across->extent * step;
+  if (whole <= kChunk) return kChunk / whole * whole;
+  const std::uint64_t line = std::max<std::uint64_t>(1, kLine / across->source_stride);
+  if (line * step <= kChunk) return kChunk / (line * step) * (line * step);
+  return std::clamp<std::uint64_t>(room / step, 1, line) * step;
 }
 
-void read_runs(const Box& box, std::size_t depth, std::uint64_t source, std::byte* target,
-               const Region& region, SourceFiles& files) {
-  if (depth == box.loops.size()) return files.read(region.file, region.offset + source, {target, box.run});
-  const ByteLoop& loop = box.loops[depth];
-  for (std::uint64_t i = 0; i < loop.extent; ++i) {
-    read_runs(box, depth + 1, source + i * loop.source_stride, target + i * loop.target_stride, region,
-              files);
-  }
+std::uint64_t source_size(const Box& box) {
+  std::uint64_t size = box.run;
+  for (const ByteLoop& loop : box.loops) size += (loop.extent - 1) * loop.source_stride;
+  return size;
 }
 
 }  // namespace
 
-std::uint64_t chunk_end(const Target& target, std::uint64_t begin, std::uint64_t end) {
+std::optional<SourceRun> direct_run(const Target& target, std::uint64_t begin, std::uint64_t end) {
   const BytePiece* piece = piece_at(target, begin);
-  if (piece == nullptr || piece->box.loops.empty() || piece->box.run >= kLine)
-    return std::min(end, begin + kReadChunk);
-  const std::uint64_t grid = chunk_grid(piece->box);
+  if (piece == nullptr || !piece->box.loops.empty()) return std::nullopt;
   const std::uint64_t inside = begin - piece->box.target_offset;
-  const std::uint64_t wanted = grid == 0 ? kGatherChunk : grid - inside % grid;
-  return std::min(end, begin + wanted);
+  const std::uint64_t size = std::min({piece->box.run - inside, end - begin, kChunk});
+  if (size < kWorthGoingAlone) return std::nullopt;
+  return SourceRun{piece->source, piece->box.source_offset + inside, size};
 }
 
-void fill(const Transfer& transfer, const Target& target, std::uint64_t begin, std::span<std::byte> out,
-          SourceFiles& files, const UseRun& use_run) {
+std::uint64_t chunk_end(const Target& target, std::uint64_t begin, std::uint64_t end, std::uint64_t room) {
+  const BytePiece* piece = piece_at(target, begin);
+  if (piece == nullptr || piece->box.loops.empty() || piece->box.run >= kLine)
+    return std::min(end, begin + kChunk);
+  const std::uint64_t grid = chunk_grid(piece->box, room);
+  const std::uint64_t wanted = grid - (begin - piece->box.target_offset) % grid;
+  return std::min(end, begin + std::min(wanted, room));
+}
+
+void gather(const Transfer& transfer, const Target& target, std::uint64_t begin, std::span<std::byte> out,
+            SourceFiles& files, const UseRun& use_run) {
   const std::uint64_t end = begin + out.size();
   const auto [first, last] = pieces_within(target, begin, end);
   for (std::size_t i = first; i < last; ++i) {
     const BytePiece& piece = target.pieces[i];
     const Region& source = transfer.sources[piece.source];
+    const std::byte* from = files.bytes(source.file).data() + source.offset;
     clip(piece.box, begin, end, [&](const Box& part) {
-      if (part.run >= kWorthReading || part.loops.empty()) {
-        read_runs(part, 0, part.source_offset, out.data() + (part.target_offset - begin), source, files);
-        if (piece.box.loops.empty() && use_run) {
-          use_run(piece.source, part.source_offset, out.subspan(part.target_offset - begin, part.run));
-        }
-        return;
-      }
       std::byte* to = out.data() + (part.target_offset - begin);
-      files.with_mapping(source.file, [&](const std::byte* file) {
-        copy_box(part, file + source.offset + part.source_offset, to);
-      });
+      files.guarded(source.file, [&] { copy_box(part, from + part.source_offset, to); });
+      if (piece.box.loops.empty() && use_run)
+        use_run({piece.source, part.source_offset, part.run}, {to, part.run});
+    });
+  }
+}
+
+void fetch_sources(const Transfer& transfer, const Target& target, std::uint64_t begin, std::uint64_t end,
+                   SourceFiles& files) {
+  const auto [first, last] = pieces_within(target, begin, end);
+  for (std::size_t i = first; i < last; ++i) {
+    const BytePiece& piece = target.pieces[i];
+    if (piece.box.loops.empty()) continue;
+    const Region& source = transfer.sources[piece.source];
+    clip(piece.box, begin, end, [&](const Box& part) {
+      files.fetch(source.file, source.offset + part.source_offset, source_size(part));
     });
   }
 }

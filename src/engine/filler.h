@@ -1,9 +1,12 @@
-// Fills a buffer with a range of a target tensor out of the source files.
+// How a range of a target tensor gets its bytes out of the source files: straight from the mapping where they
+// stand side by side there, else gathered into a buffer.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "engine/source_files.h"
@@ -11,19 +14,40 @@
 
 namespace tenon {
 
-inline constexpr std::uint64_t kReadChunk = 512 << 10;  // bytes that are read, hashed and written at a time
-inline constexpr std::uint64_t kGatherChunk = 4 << 20;  // the same where elements are gathered one by one
+inline constexpr std::uint64_t kChunk = 1 << 20;  // bytes that are fetched, hashed and written at a time
+inline constexpr std::uint64_t kLargestChunk =
+    8 << 20;  // where scattered elements need more: the buffer's size
 
-/// How far a chunk of the target that begins at `begin` should go, at most to `end`: kReadChunk for adjacent
-/// bytes, up to kGatherChunk where elements are scattered, cut so that whole lines of the source are used.
-std::uint64_t chunk_end(const Target& target, std::uint64_t begin, std::uint64_t end);
+/// Bytes of a thread's buffer, so that all threads together stay below 128 MiB.
+inline std::uint64_t buffer_size(int threads) {
+  return std::clamp<std::uint64_t>((128 << 20) / static_cast<std::uint64_t>(threads), kChunk, kLargestChunk);
+}
+
+/// Adjacent bytes of a source tensor.
+struct SourceRun {
+  std::uint32_t source = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+};
+
+/// The bytes of the target from `begin` on that stand side by side in one source, at most to `end`; nothing
+/// where they are too few to go by themselves.
+std::optional<SourceRun> direct_run(const Target& target, std::uint64_t begin, std::uint64_t end);
+
+/// How far a gathered chunk that begins at `begin` should go, at most to `end`: kChunk for whole rows; where
+/// single elements are scattered, cut so that whole cache lines of the source are used, in at most `room`
+/// bytes.
+std::uint64_t chunk_end(const Target& target, std::uint64_t begin, std::uint64_t end, std::uint64_t room);
 
 /// Called for each run of bytes that a piece copies as it is.
-using UseRun =
-    std::function<void(std::uint32_t source, std::uint64_t offset, std::span<const std::byte> bytes)>;
+using UseRun = std::function<void(const SourceRun& run, std::span<const std::byte> bytes)>;
 
 /// Fills `out` with the bytes of the target from `begin` on.
-void fill(const Transfer& transfer, const Target& target, std::uint64_t begin, std::span<std::byte> out,
-          SourceFiles& files, const UseRun& use_run);
+void gather(const Transfer& transfer, const Target& target, std::uint64_t begin, std::span<std::byte> out,
+            SourceFiles& files, const UseRun& use_run);
+
+/// Fetches all source bytes that the target's range begin..end is gathered from.
+void fetch_sources(const Transfer& transfer, const Target& target, std::uint64_t begin, std::uint64_t end,
+                   SourceFiles& files);
 
 }  // namespace tenon

@@ -33,18 +33,19 @@ std::vector<std::string> hash_xxh3(const std::vector<Region>& regions, SourceFil
   }
   const std::vector<Segment> segments = cut_into_blocks(regions, std::vector<bool>(regions.size(), true));
   workers.for_each(segments.size(), [&] {
-    auto buffer = std::make_shared<std::vector<std::byte>>(kReadChunk);
     auto hasher = std::make_shared<SourceHasher>(regions, files, digests);
-    return [&, buffer, hasher](std::size_t i) {
+    return [&, hasher](std::size_t i) {
       const Segment& segment = segments[i];
       const Region& region = regions[segment.tensor];
+      const std::span<const std::byte> bytes = files.bytes(region.file).subspan(region.offset, region.bytes);
       for (std::uint64_t begin = segment.begin; begin < segment.end;) {
         workers.throw_if_stopped();
-        const auto part = std::span(*buffer).first(std::min(kReadChunk, segment.end - begin));
-        files.read(region.file, region.offset + begin, part);
-        hasher->feed(segment.tensor, begin, part);
-        workers.advance(part.size());
-        begin += part.size();
+        const std::uint64_t size = std::min(kChunk, segment.end - begin);
+        files.fetch(region.file, region.offset + begin, size);
+        files.guarded(region.file, [&] { hasher->feed(segment.tensor, begin, bytes.subspan(begin, size)); });
+        files.release(region.file, region.offset + begin, size);
+        workers.advance(size);
+        begin += size;
       }
     };
   });

@@ -32,13 +32,11 @@ void SourceHasher::feed(std::uint32_t source, std::uint64_t offset, std::span<co
 
 void SourceHasher::finish() {
   if (!open_) return;
-  constexpr std::uint64_t kScratch = 256 << 10;
-  while (at_ < end_) {
-    scratch_.resize(kScratch);
-    const auto part = std::span(scratch_).first(std::min(kScratch, end_ - at_));
-    files_.read(sources_[source_].file, sources_[source_].offset + at_, part);
-    hash_.update(part);
-    at_ += part.size();
+  if (at_ < end_) {
+    const Region& region = sources_[source_];
+    const auto rest = files_.bytes(region.file).subspan(region.offset + at_, end_ - at_);
+    files_.guarded(region.file, [&] { hash_.update(rest); });
+    at_ = end_;
   }
   digests_.set(source_, (end_ - 1) / kHashBlock, hash_.digest());
   open_ = false;

@@ -1,4 +1,6 @@
-// Hashing of tensors while their bytes pass by on the way from source to output: one pass for both sides.
+// Hashing of tensors while their bytes pass by on the way from source to output: one pass for both sides. The
+// bytes may lie in a mapping, so feed() is called inside SourceFiles::guarded() and owns nothing while it
+// reads.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +34,6 @@ class SourceHasher {
   SourceFiles& files_;
   BlockDigests& digests_;
   StreamHash hash_;
-  std::vector<std::byte> scratch_;
   bool open_ = false;
   std::uint32_t source_ = 0;
   std::uint64_t at_ = 0;   // next byte of the open block

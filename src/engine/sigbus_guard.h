@@ -20,20 +20,21 @@ class SigbusGuard {
   SigbusGuard& operator=(const SigbusGuard&) = delete;
 };
 
-/// Runs `read` and says whether it came to its end. It is left without a destructor being run, so it must own
-/// nothing. A SigbusGuard must live.
+/// Runs `read` and says whether it came to its end. A signal leaves it without a destructor being run, so
+/// where it reads it must own nothing. It may throw, and calls may be nested. A SigbusGuard must live.
 template <typename Read>
 bool survives_sigbus(const Read& read) {
+  struct Restore {
+    sigjmp_buf* outer = sigbus_return;
+    ~Restore() { sigbus_return = outer; }
+  };
+  const Restore restore;
   sigjmp_buf here;
-  if (sigsetjmp(here, 0) != 0) {
-    sigbus_return = nullptr;
-    return false;
-  }
+  if (sigsetjmp(here, 0) != 0) return false;
   sigbus_return = &here;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   read();
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  sigbus_return = nullptr;
   return true;
 }
 

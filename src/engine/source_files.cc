@@ -4,26 +4,38 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 namespace tenon {
-
-std::int64_t modified_ns(const struct stat& status) {
-  return static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
-
 namespace {
+
+constexpr std::uint64_t kReadAhead = 8 << 20;
 
 [[noreturn]] void throw_changed(const std::string& path, const std::string& how) {
   throw UserError({path, 0, 0, {}, "", ""}, "the file changed while it was being read: " + how,
                   "Run the command again when nothing writes to it.");
 }
 
+struct Pages {
+  std::byte* begin;
+  std::size_t size;
+};
+
+// The whole pages that a range touches.
+Pages pages_of(std::byte* mapping, std::uint64_t offset, std::uint64_t size) {
+  static const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const std::uint64_t begin = offset / page * page;
+  return {mapping + begin, offset + size - begin};
+}
+
 }  // namespace
+
+std::int64_t modified_ns(const struct stat& status) {
+  return static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
 
 SourceFiles::SourceFiles(const std::vector<ShardFile>& files)
     : files_(files), open_(std::make_unique<Open[]>(files.size())) {}
@@ -35,46 +47,42 @@ SourceFiles::~SourceFiles() {
   }
 }
 
-int SourceFiles::descriptor(std::uint32_t file) {
+SourceFiles::Open& SourceFiles::open(std::uint32_t file) {
   Open& open = open_[file];
-  std::call_once(open.opened, [&] {
-    const int descriptor = ::open(path(file).c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) {
+  std::call_once(open.once, [&] {
+    open.descriptor = ::open(path(file).c_str(), O_RDONLY | O_CLOEXEC);
+    if (open.descriptor < 0) {
       throw SystemError("open", path(file), errno,
                         errno == EMFILE ? "Allow more open files: ulimit -n 65536." : "");
     }
-    open.descriptor = descriptor;
-    posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
     check_unchanged(file);
-  });
-  return open.descriptor;
-}
-
-void SourceFiles::read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> out) {
-  const int from = descriptor(file);
-  while (!out.empty()) {
-    const ssize_t got = pread(from, out.data(), out.size(), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw SystemError("read", path(file), errno);
-    if (got == 0) throw_changed(path(file), fmt::format("it ends at byte {} now", offset));
-    out = out.subspan(static_cast<std::size_t>(got));
-    offset += static_cast<std::uint64_t>(got);
-  }
-}
-
-const std::byte* SourceFiles::map(std::uint32_t file) {
-  Open& open = open_[file];
-  const int from = descriptor(file);
-  std::call_once(open.mapped, [&] {
-    void* mapping = mmap(nullptr, files_[file].size, PROT_READ, MAP_SHARED, from, 0);
+    void* mapping = mmap(nullptr, files_[file].size, PROT_READ, MAP_SHARED, open.descriptor, 0);
     if (mapping == MAP_FAILED) throw SystemError("map", path(file), errno);
     open.mapping = static_cast<std::byte*>(mapping);
   });
-  return open.mapping;
+  return open;
 }
 
-void SourceFiles::will_need(std::uint32_t file, std::uint64_t offset, std::uint64_t bytes) {
-  posix_fadvise(descriptor(file), static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
+int SourceFiles::descriptor(std::uint32_t file) {
+  return open(file).descriptor;
+}
+
+std::span<const std::byte> SourceFiles::bytes(std::uint32_t file) {
+  return {open(file).mapping, files_[file].size};
+}
+
+// Both are hints: a kernel that does not know them faults page by page.
+void SourceFiles::fetch(std::uint32_t file, std::uint64_t offset, std::uint64_t size) {
+  const Open& from = open(file);
+  posix_fadvise(from.descriptor, static_cast<off_t>(offset), static_cast<off_t>(size + kReadAhead),
+                POSIX_FADV_WILLNEED);
+  const Pages pages = pages_of(from.mapping, offset, size);
+  madvise(pages.begin, pages.size, MADV_POPULATE_READ);
+}
+
+void SourceFiles::release(std::uint32_t file, std::uint64_t offset, std::uint64_t size) {
+  const Pages pages = pages_of(open(file).mapping, offset, size);
+  madvise(pages.begin, pages.size, MADV_DONTNEED);
 }
 
 void SourceFiles::check_unchanged(std::uint32_t file) {

@@ -1,5 +1,5 @@
-// The files that bytes are taken from. Adjacent bytes are read (no page faults, no signals); scattered ones
-// are gathered out of a mapping, which is made when it is first asked for.
+// The files that bytes are taken from, mapped: what is copied as it is goes from the mapping to the output
+// without a buffer in between, scattered elements are gathered out of it.
 #pragma once
 
 #include <sys/stat.h>
@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -25,36 +26,40 @@ class SourceFiles {
   SourceFiles(const SourceFiles&) = delete;
   SourceFiles& operator=(const SourceFiles&) = delete;
 
-  /// Fills `out` from `offset` on.
-  void read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> out);
+  /// The file's bytes. They may be read by the system (pwrite) or inside of guarded() only.
+  std::span<const std::byte> bytes(std::uint32_t file);
 
-  /// Runs `use` on a mapping of the whole file. `use` may be left in its midst and must own nothing.
-  template <typename Use>
-  void with_mapping(std::uint32_t file, const Use& use) {
-    const std::byte* bytes = map(file);
-    if (!survives_sigbus([&] { use(bytes); })) throw_lost_page(file);
+  /// Runs `read`, which reads bytes of `file` and owns nothing where it does.
+  template <typename Read>
+  void guarded(std::uint32_t file, const Read& read) {
+    if (!survives_sigbus(read)) throw_lost_page(file);
   }
 
-  /// Tells the system that these bytes are wanted soon.
-  void will_need(std::uint32_t file, std::uint64_t offset, std::uint64_t bytes);
+  /// Brings a range into the mapping at once, which is cheaper than a page fault for every few pages of it,
+  /// and has the system read on behind it.
+  void fetch(std::uint32_t file, std::uint64_t offset, std::uint64_t size);
+
+  /// Takes a range out of the mapping; it stays in the system's cache.
+  void release(std::uint32_t file, std::uint64_t offset, std::uint64_t size);
 
   /// Of every file that was opened: is it still the one whose header was read?
   void check_unchanged();
+
+  /// The system could not get at bytes of the mapping: throws what is behind it.
+  [[noreturn]] void throw_lost_page(std::uint32_t file);
 
   int descriptor(std::uint32_t file);
   const std::string& path(std::uint32_t file) const { return files_[file].path.native(); }
 
  private:
   struct Open {
-    std::once_flag opened;
-    std::once_flag mapped;
+    std::once_flag once;
     int descriptor = -1;
     std::byte* mapping = nullptr;
   };
 
-  const std::byte* map(std::uint32_t file);
+  Open& open(std::uint32_t file);
   void check_unchanged(std::uint32_t file);
-  [[noreturn]] void throw_lost_page(std::uint32_t file);
 
   const std::vector<ShardFile>& files_;
   std::unique_ptr<Open[]> open_;

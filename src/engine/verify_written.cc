@@ -29,6 +29,7 @@ class Verification {
         written_files_(written),
         source_files_(source.shards),
         workers_(options),
+        room_(buffer_size(thread_count(options))),
         first_(source.tensors.size()) {}
 
   void run() {
@@ -36,9 +37,8 @@ class Verification {
     for (const Target& target : inverse_.targets) wanted.push_back(!target.pieces.empty());
     const std::vector<Segment> segments = cut_into_blocks(regions_of(inverse_.targets), wanted);
     workers_.for_each(segments.size(), [&] {
-      const std::shared_ptr<std::byte[]> written(new std::byte[kGatherChunk]);
-      const std::shared_ptr<std::byte[]> expected(new std::byte[kGatherChunk]);
-      return [&, written, expected](std::size_t i) { compare(segments[i], written.get(), expected.get()); };
+      const std::shared_ptr<std::byte[]> buffer(new std::byte[room_]);
+      return [&, buffer](std::size_t i) { compare(segments[i], buffer.get()); };
     });
     source_files_.check_unchanged();
     written_files_.check_unchanged();
@@ -59,30 +59,34 @@ class Verification {
     std::string expected;
   };
 
-  void compare(const Segment& segment, std::byte* written, std::byte* expected) {
+  void compare(const Segment& segment, std::byte* written) {
     const Target& target = inverse_.targets[segment.tensor];
+    const Region& region = target.region;
+    const std::byte* tensor = source_files_.bytes(region.file).data() + region.offset;
+    fetch_sources(inverse_, target, segment.begin, segment.end, written_files_);
     for (std::uint64_t begin = segment.begin; begin < segment.end;) {
       workers_.throw_if_stopped();
-      const std::uint64_t end = chunk_end(target, begin, segment.end);
+      const std::uint64_t end = chunk_end(target, begin, segment.end, room_);
       const std::uint64_t size = end - begin;
-      fill(inverse_, target, begin, {written, size}, written_files_, {});
-      source_files_.read(target.region.file, target.region.offset + begin, {expected, size});
-      if (std::memcmp(written, expected, size) != 0) {
-        const auto at =
-            static_cast<std::uint64_t>(std::mismatch(written, written + size, expected).first - written);
-        const std::uint64_t element = element_bytes(source_.tensors[segment.tensor].dtype);
-        const std::uint64_t from = at / element * element;
-        note(segment.tensor, {begin + from, hex_of_element({written + from, element}),
-                              hex_of_element({expected + from, element})});
-      }
+      gather(inverse_, target, begin, {written, size}, written_files_, {});
+      source_files_.fetch(region.file, region.offset + begin, size);
+      std::uint64_t at = size;
+      source_files_.guarded(region.file, [&] { at = first_difference(written, tensor + begin, size); });
+      if (at < size) note(segment.tensor, begin, begin + at, written);
+      source_files_.release(region.file, region.offset + begin, size);
       workers_.advance(size);
       begin = end;
     }
   }
 
-  void note(std::uint32_t tensor, Mismatch mismatch) {
+  // Byte `at` of a source tensor differs; `written` holds what was found from byte `begin` on.
+  void note(std::uint32_t tensor, std::uint64_t begin, std::uint64_t at, const std::byte* written) {
+    const std::uint64_t size = element_bytes(source_.tensors[tensor].dtype);
+    const std::uint64_t offset = at / size * size;
+    const std::string found = hex_of_element({written + (offset - begin), size});
+    const std::string wanted = hex_of_element(source_files_, source_.tensors[tensor], offset);
     const std::lock_guard lock(noting_);
-    if (!first_[tensor] || mismatch.offset < first_[tensor]->offset) first_[tensor] = std::move(mismatch);
+    if (!first_[tensor] || offset < first_[tensor]->offset) first_[tensor] = Mismatch{offset, found, wanted};
   }
 
   WrittenDifference describe(std::uint32_t tensor, const Mismatch& mismatch) const {
@@ -109,6 +113,7 @@ class Verification {
   SourceFiles written_files_;
   SourceFiles source_files_;
   Workers workers_;
+  const std::uint64_t room_;  // bytes of a thread's buffer
   std::mutex noting_;
   std::vector<std::optional<Mismatch>> first_;  // by source tensor
 };

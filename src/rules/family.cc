@@ -244,6 +244,7 @@ void check_siblings(const RuleFile& family, const Shapes& tensors, Diagnostics& 
                         fmt::format("'{}.{}' matches no module of this checkpoint", parent_glob, child));
     }
   }
+  if (family.fusable) return;  // it says which parents qualify; the others are left alone, with the reason
   for (const auto& [parent, have] : held) {
     for (const auto& child : children) {
       if (!have.contains(child))

@@ -27,11 +27,18 @@ std::string why_not(const Transform& t, const KeyStep& step, bool converter_fire
   return "no source pattern matches";
 }
 
+// A key's steps through a rule list, and what its converter made of it.
+struct Trace {
+  std::vector<ExplainedStep> steps;
+  std::string converter_saw;  // "" where none fired
+};
+
 // The key goes through the mapper after all keys before it in natural order, because a GroupWeightRename
-// remembers what it has seen.
-std::vector<ExplainedStep> steps_of(const std::vector<std::string>& keys, const std::string& key,
-                                    const std::vector<Transform>& transforms, bool to_fused,
-                                    const FusedKeys& fused_keys) {
+// remembers what it has seen. On the way back a converter makes several keys; `expanded` is the one to follow
+// through the renamings behind it.
+Trace trace(const std::vector<std::string>& keys, const std::string& key,
+            const std::vector<Transform>& transforms, bool to_fused, const FusedKeys& fused_keys,
+            const std::string& expanded = {}) {
   KeyMapper mapper(transforms, to_fused, fused_keys);
   for (const auto& other : keys) {
     if (other == key) break;
@@ -39,17 +46,20 @@ std::vector<ExplainedStep> steps_of(const std::vector<std::string>& keys, const 
   }
   std::vector<KeyStep> steps;
   const MappedKey mapped = mapper.map(key, &steps);
-  std::vector<ExplainedStep> out;
-  bool converter_fired = false;
+  const bool converted = mapped.converter >= 0;
+  if (converted) {
+    for (std::size_t i = static_cast<std::size_t>(mapped.converter) + 1; i < transforms.size(); ++i) {
+      if (transforms[i].kind == TransformKind::kWeightConverter)
+        steps.push_back({static_cast<int>(i), mapped.key, std::nullopt});
+    }
+    if (!to_fused) mapper.rename(expanded, &steps);
+  }
+  Trace out;
+  out.converter_saw = mapped.before_converter;
   for (const auto& step : steps) {
     const Transform& t = transforms[static_cast<std::size_t>(step.transform)];
-    out.push_back({describe(t), step.saw, step.made, step.made ? "" : why_not(t, step, false)});
-    converter_fired = converter_fired || (step.made && t.kind == TransformKind::kWeightConverter);
-  }
-  if (!converter_fired) return out;
-  for (std::size_t i = static_cast<std::size_t>(mapped.converter) + 1; i < transforms.size(); ++i) {
-    if (transforms[i].kind != TransformKind::kWeightConverter) continue;
-    out.push_back({describe(transforms[i]), mapped.key, std::nullopt, why_not(transforms[i], {}, true)});
+    const bool too_late = converted && step.transform > mapped.converter;
+    out.steps.push_back({describe(t), step.saw, step.made, step.made ? "" : why_not(t, step, too_late)});
   }
   return out;
 }
@@ -108,14 +118,16 @@ Explanation explain_key(const Checkpoint& source, const RuleSet& rules, const Pl
     }
   }
   const bool to_fused = plan.to == Layout::kFused;
-  out.steps = steps_of(source_keys, source_keys[input], plan.transforms, to_fused, fused_keys);
+  Trace forth = trace(source_keys, source_keys[input], plan.transforms, to_fused, fused_keys);
+  out.steps = std::move(forth.steps);
   if (out.results.empty()) return out;
   std::vector<Transform> back;
   for (std::size_t i = plan.transforms.size(); i-- > 0;) {
     if (plan.transform_used[i] && !plan.transforms[i].forward_only)
       back.push_back(invert(plan.transforms[i]));
   }
-  out.back_steps = steps_of(output_keys, out.results.front(), back, !to_fused, fused_keys);
+  out.back_steps =
+      trace(output_keys, out.results.front(), back, !to_fused, fused_keys, forth.converter_saw).steps;
   return out;
 }
 

@@ -45,12 +45,21 @@ def main(path):
         steps = commands(file.read())
     for number, command, shown in steps:
         status = re.search(r"# exit status (\d)$", command)
-        run = subprocess.run(["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        run = subprocess.run(
+            ["bash", "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         wrong_status = run.returncode != (int(status[1]) if status else 0)
         shown = lines_of("\n".join(shown))
         if wrong_status or (shown and not matches(shown, lines_of(run.stdout))):
             failed += 1
-            print(f"{path}:{number}: $ {command}\nexit status {run.returncode}, printed:\n{run.stdout}\n", file=sys.stderr)
+            print(
+                f"{path}:{number}: $ {command}\nexit status {run.returncode}, printed:\n{run.stdout}\n",
+                file=sys.stderr,
+            )
     print(f"{len(steps) - failed} passed, {failed} failed")
     return 1 if failed or not steps else 0
 

@@ -41,17 +41,23 @@ transforms:
 
 
 def tenon(*arguments):
-    run = subprocess.run([os.environ["TENON"], *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    run = subprocess.run(
+        [os.environ["TENON"], *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
     assert run.returncode == 0, f"tenon {arguments}: exit status {run.returncode}\n{run.stderr}"
     return run.stdout
 
 
 def library_file(tensors):
     """What the package writes for {key: (dtype, shape, bytes)}."""
-    buffers = {key: ctypes.create_string_buffer(data, max(len(data), 1)) for key, (_, _, data) in tensors.items()}
+    buffers = {
+        key: ctypes.create_string_buffer(data, max(len(data), 1)) for key, (_, _, data) in tensors.items()
+    }
     specs = {}
     for key, (dtype, shape, data) in tensors.items():
-        stored = shape[:-1] + [shape[-1] // 2] if dtype == "F4" else shape  # two elements a byte, as frameworks hold them
+        stored = (
+            shape[:-1] + [shape[-1] // 2] if dtype == "F4" else shape
+        )  # two elements a byte, as frameworks hold them
         address = ctypes.addressof(buffers[key])
         specs[key] = TensorSpec(dtype=PYTHON_NAMES[dtype], shape=stored, data_ptr=address, data_len=len(data))
     return bytes(serialize(specs, {"format": "pt"}))
@@ -67,7 +73,11 @@ def read_shards(folder):
 
 
 def make_checkpoint(folder, *arguments):
-    subprocess.run([sys.executable, "-B", ROOT / "tools/make-checkpoint", folder, *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-B", ROOT / "tools/make-checkpoint", folder, *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def write_checkpoint(folder, files):
@@ -95,7 +105,11 @@ def every_dtype():
     tensors = {}
     for dtype in PYTHON_NAMES:
         data = some_bytes(dtype, 24 * BITS.get(dtype, 8) // 8)
-        tensors[f"old.{dtype.lower()}"] = (dtype, [3, 8], bytes(b & 1 for b in data) if dtype == "BOOL" else data)
+        tensors[f"old.{dtype.lower()}"] = (
+            dtype,
+            [3, 8],
+            bytes(b & 1 for b in data) if dtype == "BOOL" else data,
+        )
     for expert in range(11):
         tensors[f"old.experts.{expert}.weight"] = ("BF16", [2, 3], some_bytes(f"expert {expert}", 12))
     tensors["old.scalar"] = ("F32", [], some_bytes("scalar", 4))
@@ -134,7 +148,9 @@ def test_our_shards_are_the_package_s_byte_for_byte(folder):
     assert len(shards) > 2
     for shard in shards:
         raw = shard.read_bytes()
-        again = library_file({k: (t["dtype"], list(t["shape"]), bytes(t["data"])) for k, t in deserialize(raw)})
+        again = library_file(
+            {k: (t["dtype"], list(t["shape"]), bytes(t["data"])) for k, t in deserialize(raw)}
+        )
         assert again == raw, shard.name
 
 
@@ -161,7 +177,15 @@ def test_every_dtype_in_shards_of_the_package(folder):
 def test_names_that_json_escapes(folder):
     tensors = {
         name: ("U8", [4], some_bytes(name, 4))
-        for name in ('old.quote"', "old.back\\slash", "old.tab\there", "old.ünï.重み", "old.😀", "old.\x7f", "old.a/b")
+        for name in (
+            'old.quote"',
+            "old.back\\slash",
+            "old.tab\there",
+            "old.ünï.重み",
+            "old.😀",
+            "old.\x7f",
+            "old.a/b",
+        )
     }
     rules = write_checkpoint(folder / "a", {"model.safetensors": tensors})
     tenon("convert", folder / "a", folder / "b", "--rules", rules)

@@ -21,8 +21,11 @@ write_rules() {
   { printf 'tenon: 1\nname: %s\nabout: Rules of a test.\ntransforms:\n' "$1"; cat; } >"$1.yaml"
 }
 
+# fail MESSAGE...: with the line of the test that it comes from.
 fail() {
-  printf 'FAILED %s:%s: %s\n' "$(basename "$0")" "${BASH_LINENO[1]}" "$*" >&2
+  local frame=0
+  while [ "$(basename "${BASH_SOURCE[frame]}")" = lib.sh ]; do frame=$((frame + 1)); done
+  printf 'FAILED %s:%s: %s\n' "$(basename "$0")" "${BASH_LINENO[frame - 1]}" "$*" >&2
   exit 1
 }
 skip() {

@@ -4,7 +4,6 @@
 make_checkpoint moe --model qwen2_moe
 expect_status 0 tenon convert moe fused
 expect_refused fused -- tenon convert fused twice
-expect_refused original -- tenon convert moe twice --to original
 rm fused/tenon-manifest.json
 expect_refused fused -- tenon convert fused twice
 expect_status 0 tenon convert fused back --to original

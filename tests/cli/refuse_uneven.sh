@@ -5,7 +5,7 @@ write_rules chunk <<'YAML'
   - WeightConverter: {source_patterns: 'qkv$', target_patterns: [q, k, v], operations: [Chunk: {dim: 0, sizes: equal}]}
 YAML
 write_tensors odd <<<'a.qkv F32 7,2'
-expect_refused a.qkv 7 chunk#0 Chunk -- tenon convert odd fused --rules chunk.yaml
+expect_refused a.q 7 chunk#0 Chunk -- tenon convert odd fused --rules chunk.yaml
 
 write_rules join <<'YAML'
   - WeightConverter: {source_patterns: ['a$', 'b$'], target_patterns: ab, operations: [Concatenate: {dim: 0, sizes: equal}]}

@@ -1,7 +1,7 @@
-# Every model type that tools/make-checkpoint knows: rules found by config.json, there and back without a changed byte.
+# The model types that tools/make-checkpoint makes: rules found by config.json, there and back without a changed byte.
 . "$(dirname "$0")/lib.sh"
 
-for model in llama mixtral phimoe olmoe qwen2_moe qwen3_moe deepseek_v3 gpt_neox qwen2_vl qwen2_5_vl qwen3_vl_moe llava; do
+for model in mixtral phimoe olmoe qwen2_moe qwen3_moe deepseek_v3 gpt_neox qwen2_vl qwen2_5_vl qwen3_vl_moe llava; do
   make_checkpoint $model --model $model --shard-size 200kB
   sha256sum $model/* >before
   tenon convert $model fused --max-shard-size 200kB >/dev/null 2>err || { cat err; fail "$model: not converted"; }

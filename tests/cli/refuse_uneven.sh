@@ -14,9 +14,9 @@ write_tensors shapes <<'LINES'
 x.a F32 4,2
 x.b F32 4,3
 LINES
-expect_refused x.a x.b join#0 Concatenate -- tenon convert shapes fused --rules join.yaml
+expect_refused x.ab '[4, 2]' '[4, 3]' join#0 Concatenate -- tenon convert shapes fused --rules join.yaml
 write_tensors unequal <<'LINES'
 x.a F32 4,2
 x.b F32 2,2
 LINES
-expect_refused x.a join#0 Concatenate -- tenon convert unequal fused --rules join.yaml
+expect_refused x.ab join#0 Concatenate -- tenon convert unequal fused --rules join.yaml

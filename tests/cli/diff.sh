@@ -2,14 +2,14 @@
 . "$(dirname "$0")/lib.sh"
 
 write_tensors a <<'LINES'
-same U8 4
+equal U8 4
 bytes U8 4
 shape U8 4
 dtype U8 4
 only_in_a U8 4
 LINES
 write_tensors b <<'LINES'
-same U8 4
+equal U8 4
 bytes U8 4
 shape U8 2,2
 dtype F8_E4M3 4
@@ -22,5 +22,5 @@ open("b/model.safetensors", "wb").write(raw)
 PYTHON
 expect_status 1 tenon diff a b
 for key in bytes shape dtype only_in_a only_in_b; do expect_text out $key; done
-expect_no_text out same
+expect_no_text out equal
 expect_status 0 tenon diff a a

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <memory>
 
 #include "base/text.h"
@@ -6,6 +8,7 @@
 #include "report/rules_report.h"
 #include "rules/choose_rules.h"
 #include "rules/parse_rules.h"
+#include "rules/scaffold.h"
 
 namespace tenon {
 namespace {
@@ -14,6 +17,8 @@ struct RulesFlags {
   std::string folder;
   std::string name;
   std::string against;
+  std::string original;
+  std::string fused;
   bool json = false;
 };
 
@@ -74,16 +79,30 @@ Verdict show(const RulesFlags& flags, Console& console) {
   return Verdict::kHolds;
 }
 
+// A first draft for a person to go on with: the file to stdout, what it leaves open to stderr.
+Verdict scaffold(const RulesFlags& flags, Console& console) {
+  const Scaffold draft = scaffold_rules(open_checkpoint(flags.original).tensors,
+                                        open_checkpoint(flags.fused).tensors, flags.name);
+  console.result(draft.rule_file);
+  console.message(fmt::format("{} kinds of fused keys explained", draft.explained));
+  for (const auto& kind : draft.unexplained)
+    console.message(fmt::format("not explained: {} of {}", kind, flags.fused));
+  for (const auto& kind : draft.left_over)
+    console.message(fmt::format("not used: {} of {}", kind, flags.original));
+  return draft.unexplained.empty() && draft.left_over.empty() ? Verdict::kHolds : Verdict::kFound;
+}
+
 }  // namespace
 
 Command rules_command() {
-  return {"rules", "List the rule library, or show one rule file flattened",
+  return {"rules", "List the rule library, show one rule file flattened, or draft a new one",
           R"(Examples:
   tenon rules list                                  every model and every fusion family
   tenon rules list --json | jq -r '.models[].name'  for programs
   tenon rules show qwen3_moe                        its transforms, in order, and where each comes from
   tenon rules show llava --against llava-1.5-7b     with sub-models and values as this checkpoint has them
-  tenon rules show ./my_rules.yaml                  a file of your own)",
+  tenon rules show ./my_rules.yaml                  a file of your own
+  tenon rules scaffold original/ fused/ > my.yaml   a first draft of rules, from the keys and shapes of two checkpoints)",
           [](CLI::App& app) -> Action {
             auto flags = std::make_shared<RulesFlags>();
             CLI::App* list_app = app.add_subcommand("list", "Every rule file of the library, in a line each");
@@ -95,12 +114,25 @@ Command rules_command() {
                 ->add_option("--against", flags->against,
                              "A checkpoint: its config.json fills in values and sub-models")
                 ->option_text("SRC");
+            CLI::App* scaffold_app = app.add_subcommand("scaffold", "Draft rules from two checkpoints");
+            scaffold_app->add_option("ORIGINAL", flags->original, "The checkpoint as it is shipped")
+                ->required()
+                ->option_text(" ");
+            scaffold_app->add_option("FUSED", flags->fused, "One in the layout that it should get")
+                ->required()
+                ->option_text(" ");
+            scaffold_app->add_option("--name", flags->name, "The rule file's name (default: draft)")
+                ->option_text("NAME");
             for (CLI::App* sub : {list_app, show_app}) {
               sub->add_flag("--json", flags->json, "One JSON document");
               add_library_flag(*sub, flags->folder);
             }
             app.require_subcommand(1);
-            return [flags, list_app](Console& console) {
+            return [flags, list_app, scaffold_app](Console& console) {
+              if (scaffold_app->parsed()) {
+                if (flags->name.empty()) flags->name = "draft";
+                return scaffold(*flags, console);
+              }
               return list_app->parsed() ? list(*flags, console) : show(*flags, console);
             };
           }};

@@ -2,6 +2,8 @@
 
 usage: walkthrough.py PAGE.md
 
+A block that opens with ```yaml NAME.yaml is written to that file of the current folder first.
+
 A line `$ COMMAND` is run by bash in the current folder; the lines up to the next one are its output (both streams). A
 line `...` stands for any lines, `[..]` in a line for any text. A command with nothing shown may print anything. It must
 exit with 0, or with N where it ends in the comment `# exit status N`.
@@ -25,6 +27,13 @@ def commands(page):
     return found
 
 
+def write_files(page):
+    """Writes the page's named YAML blocks."""
+    for name, text in re.findall(r"^```yaml (\S+\.yaml)\n(.*?)^```$", page, re.M | re.S):
+        with open(name, "w") as file:
+            file.write(text)
+
+
 def matches(shown, printed):
     """Do the printed lines look as the page shows them?"""
     if not shown or not printed:
@@ -42,7 +51,9 @@ def lines_of(text):
 def main(path):
     failed = 0
     with open(path) as file:
-        steps = commands(file.read())
+        page = file.read()
+    write_files(page)
+    steps = commands(page)
     for number, command, shown in steps:
         status = re.search(r"# exit status (\d)$", command)
         run = subprocess.run(

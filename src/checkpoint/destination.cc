@@ -41,12 +41,8 @@ fs::path resolve_destination(const fs::path& given, const Checkpoint& source) {
   }
   const bool exists = fs::exists(path, error);
   const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  if (!exists && !fs::is_directory(parent, error)) {
-    throw UserError(place(given),
-                    fmt::format("the folder {} for the destination does not exist", parent.string()),
-                    "Make it first.");
-  }
-  const fs::path destination = exists ? fs::canonical(path) : fs::canonical(parent) / path.filename();
+  const fs::path destination =
+      exists ? fs::canonical(path) : fs::weakly_canonical(fs::absolute(parent)) / path.filename();
   if (destination.filename().empty() || destination.filename() == "..") {
     throw UserError(place(given), "the destination has no name");
   }
@@ -57,6 +53,10 @@ fs::path resolve_destination(const fs::path& given, const Checkpoint& source) {
   }
   if (exists && is_at_or_below(origin, destination)) {
     throw UserError(place(given), "the destination holds the source", "The source is never written.");
+  }
+  if (!exists) {
+    fs::create_directories(destination.parent_path(), error);
+    if (error) throw SystemError("make", destination.parent_path().string(), error.value());
   }
   return destination;
 }

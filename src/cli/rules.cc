@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
 
 #include "base/text.h"
@@ -14,8 +15,9 @@ namespace tenon {
 namespace {
 
 struct RulesFlags {
+  std::function<Verdict(const RulesFlags&, Console&)> run;  // the subcommand
   std::string folder;
-  std::string name;
+  std::string name = "draft";
   std::string against;
   std::string original;
   std::string fused;
@@ -128,13 +130,11 @@ Command rules_command() {
               add_library_flag(*sub, flags->folder);
             }
             app.require_subcommand(1);
-            return [flags, list_app, scaffold_app](Console& console) {
-              if (scaffold_app->parsed()) {
-                if (flags->name.empty()) flags->name = "draft";
-                return scaffold(*flags, console);
-              }
-              return list_app->parsed() ? list(*flags, console) : show(*flags, console);
-            };
+            // The parsers are gone when the action runs: what was asked for is noted while parsing.
+            list_app->callback([flags] { flags->run = list; });
+            show_app->callback([flags] { flags->run = show; });
+            scaffold_app->callback([flags] { flags->run = scaffold; });
+            return [flags](Console& console) { return flags->run(*flags, console); };
           }};
 }
 

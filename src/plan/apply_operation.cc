@@ -374,14 +374,12 @@ class Applier {
     for (const auto& assumption : context_.assumptions) {
       if (glob_matches(assumption.glob, context_.key)) return record_swap(!assumption.is_fused);
     }
-    if (!context_.to_fused) {
-      const auto recorded = context_.known.transposed.find(context_.key);
-      if (recorded != context_.known.transposed.end()) return recorded->second;
-      if (o.inverted) {
-        context_.notes.push_back(fmt::format("{}: assumed that the publisher ships {} as it is here",
-                                             context_.transform.id(), context_.key));
-        return false;
-      }
+    const auto recorded = context_.known.transposed.find(context_.key);
+    if (recorded != context_.known.transposed.end()) return record_swap(recorded->second);
+    if (!context_.to_fused && o.inverted) {
+      context_.notes.push_back(fmt::format("{}: assumed that the publisher ships {} as it is here",
+                                           context_.transform.id(), context_.key));
+      return record_swap(false);
     }
     Shape turned = shape;
     std::swap(turned[a], turned[b]);
@@ -392,7 +390,7 @@ class Applier {
   }
 
   bool record_swap(bool swapped) {
-    if (context_.to_fused) context_.found.transposed[context_.key] = swapped;
+    context_.found.transposed[context_.key] = swapped;
     return swapped;
   }
 

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "base/text.h"
+#include "plan/decide_transpose.h"
+#include "plan/part_extents.h"
 #include "plan/view_operations.h"
 
 namespace tenon {
@@ -58,10 +59,6 @@ std::vector<std::int64_t> values(const std::vector<Number>& numbers) {
   return out;
 }
 
-std::int64_t sum(const std::vector<std::int64_t>& v) {
-  return std::accumulate(v.begin(), v.end(), std::int64_t{0});
-}
-
 class Applier {
  public:
   Applier(const Operation& operation, const OperationContext& context, Entries& entries)
@@ -72,7 +69,8 @@ class Applier {
       throw OperationError{fmt::format("Chunk takes one tensor, not {}", entries_.size()), ""};
     const View view = single(entries_.front());
     const std::size_t dim = dimension(o.dim, view.shape.size(), "dimension");
-    const std::vector<std::int64_t> extents = part_extents(o, view.shape[dim]);
+    const std::vector<std::int64_t> extents =
+        part_extents(o, operation_.shard_count, view.shape[dim], context_);
     std::vector<View> parts = cut(view, dim, extents);
     Entries out;
     const bool numbered = operation_.shard_count.has_value() || (target_count() == 1 && has_star(0));
@@ -99,7 +97,7 @@ class Applier {
     }
     std::vector<std::int64_t> extents;
     for (const auto& part : parts) extents.push_back(part.shape[dim]);
-    check_declared(o.sizes, extents);
+    check_declared(o.sizes, extents, context_);
     if (context_.to_fused) context_.found.part_sizes[context_.key] = extents;
     entries_ = {{true, 0, std::nullopt, {concatenate(parts, dim)}}};
   }
@@ -142,7 +140,7 @@ class Applier {
     each([&](const View& view) {
       const std::size_t a = dimension(o.dim0, view.shape.size(), "dim0");
       const std::size_t b = dimension(o.dim1, view.shape.size(), "dim1");
-      return o.check_dims && !swaps(o, view.shape, a, b) ? view : swapped(view, a, b);
+      return o.check_dims && !decide_transpose(o, view.shape, context_) ? view : swapped(view, a, b);
     });
   }
 
@@ -312,110 +310,6 @@ class Applier {
     Shape out = {in_channels->value.value_or(0)};
     for (const std::int64_t extent : values(kernel_size)) out.push_back(extent);
     return out;
-  }
-
-  // The extents that a Chunk cuts into: what the way there recorded, what the rule lists, or equal parts
-  // where those are declared or the rule says no more than Chunk itself.
-  std::vector<std::int64_t> part_extents(const Chunk& o, std::int64_t extent) {
-    const auto recorded = context_.known.part_sizes.find(context_.key);
-    if (!context_.to_fused && recorded != context_.known.part_sizes.end())
-      return fitting(recorded->second, extent, "recorded");
-    if (o.sizes.kind == PartSizes::Kind::kListed)
-      return fitting(values(o.sizes.listed), extent, "listed in the rule");
-    const std::int64_t parts = operation_.shard_count.value_or(static_cast<std::int64_t>(target_count()));
-    if (extent % parts != 0) {
-      throw OperationError{
-          fmt::format("an extent of {} does not divide into {} equal parts", extent, parts),
-          "Say how large the parts are: `sizes: [...]` on the operation, with numbers or ${config...}."};
-    }
-    const bool undeclared = o.sizes.kind == PartSizes::Kind::kUndeclared && !operation_.shard_count;
-    if (undeclared && context_.transform.inverted) {
-      if (!context_.transform.from_registry) {
-        throw OperationError{"nothing says how large the joined parts were",
-                             "Convert from a folder with its tenon-manifest.json, or put `sizes: equal` or "
-                             "`sizes: [...]` on the "
-                             "rule's Concatenate."};
-      }
-      context_.notes.push_back(fmt::format("{}: assumed {} equal parts", context_.transform.id(), parts));
-    }
-    return std::vector<std::int64_t>(static_cast<std::size_t>(parts), extent / parts);
-  }
-
-  static std::vector<std::int64_t> fitting(std::vector<std::int64_t> extents, std::int64_t extent,
-                                           std::string_view source) {
-    if (sum(extents) != extent) {
-      throw OperationError{fmt::format("the parts' extents {} add up to {}, the tensor has {} ({})",
-                                       to_string(extents), sum(extents), extent, source),
-                           ""};
-    }
-    return extents;
-  }
-
-  void check_declared(const PartSizes& sizes, const std::vector<std::int64_t>& extents) {
-    if (sizes.kind == PartSizes::Kind::kEqual &&
-        std::any_of(extents.begin(), extents.end(), [&](auto e) { return e != extents.front(); })) {
-      throw OperationError{
-          fmt::format("the rule says `sizes: equal`, the parts have extents {}", to_string(extents)), ""};
-    }
-    const std::vector<std::int64_t> listed = values(sizes.listed);
-    if (sizes.kind != PartSizes::Kind::kListed || listed == extents) return;
-    if (sum(listed) != sum(extents)) {
-      throw OperationError{
-          fmt::format("the rule lists parts of {}, they have {}", to_string(listed), to_string(extents)), ""};
-    }
-    // Cut at other places, as some writers do that round: joined it is the same tensor, and the manifest
-    // keeps where it was cut.
-    context_.notes.push_back(fmt::format("{}: parts of {} where the rule lists {}", context_.transform.id(),
-                                         to_string(extents), to_string(listed)));
-  }
-
-  // Does a Transpose(check_dims) swap this tensor?
-  bool swaps(const Transpose& o, const Shape& shape, std::size_t a, std::size_t b) {
-    for (const auto& assumption : context_.assumptions) {
-      if (glob_matches(assumption.glob, context_.key)) return record_swap(!assumption.is_fused);
-    }
-    const auto recorded = context_.known.transposed.find(context_.key);
-    if (recorded != context_.known.transposed.end()) return record_swap(recorded->second);
-    if (!context_.to_fused && o.inverted) {
-      context_.notes.push_back(fmt::format("{}: assumed that the publisher ships {} as it is here",
-                                           context_.transform.id(), context_.key));
-      return record_swap(false);
-    }
-    Shape turned = shape;
-    std::swap(turned[a], turned[b]);
-    const bool as_is = has_shape(o.target_shape, shape);
-    const bool after = has_shape(o.target_shape, turned);
-    if (as_is == after) throw undecided(o, shape, as_is);
-    return record_swap(after);
-  }
-
-  bool record_swap(bool swapped) {
-    context_.found.transposed[context_.key] = swapped;
-    return swapped;
-  }
-
-  static bool has_shape(const std::vector<std::optional<Number>>& wanted, const Shape& shape) {
-    if (wanted.size() != shape.size()) return false;
-    for (std::size_t i = 0; i < shape.size(); ++i) {
-      if (wanted[i] && wanted[i]->value != shape[i]) return false;
-    }
-    return true;
-  }
-
-  static OperationError undecided(const Transpose& o, const Shape& shape, bool both) {
-    const std::string hint =
-        "Say which layout the checkpoint has: --assume-layout 'GLOB=original' (to be transposed) or "
-        "'GLOB=fused' (as it is).";
-    if (o.target_shape.empty()) {
-      return {fmt::format("Transpose(check_dims) does not know the fused layout's shape, so it cannot tell "
-                          "whether {} is transposed",
-                          to_string(shape)),
-              "Add `target_shape` to the operation, or s" + hint.substr(1)};
-    }
-    if (both)
-      return {fmt::format("{} fits the fused layout both as it is and transposed", to_string(shape)), hint};
-    return {fmt::format("{} fits the fused layout neither as it is nor transposed", to_string(shape)),
-            "The rule's `target_shape` and config.json do not describe this checkpoint."};
   }
 
   const Operation& operation_;

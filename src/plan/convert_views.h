@@ -35,7 +35,8 @@ struct ConversionRequest {
   const FusedKeys& fused_keys;
   const Facts& known;  // of a conversion the other way
   const std::vector<LayoutAssumption>& assumptions;
-  std::vector<std::int64_t> expert_counts;  // lengths that the config allows for a list of experts; empty: any
+  std::vector<std::int64_t>
+      expert_counts;  // lengths that the config allows for a list of experts; empty: any
 };
 
 /// Converts `inputs` (in natural order of their keys). Everything that would lose, merge or guess goes to

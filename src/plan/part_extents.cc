@@ -1,0 +1,80 @@
+#include "plan/part_extents.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace tenon {
+namespace {
+
+std::int64_t sum(const std::vector<std::int64_t>& v) {
+  return std::accumulate(v.begin(), v.end(), std::int64_t{0});
+}
+
+std::vector<std::int64_t> listed_in(const PartSizes& sizes) {
+  std::vector<std::int64_t> out;
+  for (const auto& n : sizes.listed) out.push_back(n.value.value_or(0));
+  return out;
+}
+
+std::vector<std::int64_t> fitting(std::vector<std::int64_t> extents, std::int64_t extent,
+                                  std::string_view source) {
+  if (sum(extents) != extent) {
+    throw OperationError{fmt::format("the parts' extents {} add up to {}, the tensor has {} ({})",
+                                     to_string(extents), sum(extents), extent, source),
+                         ""};
+  }
+  return extents;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> part_extents(const Chunk& chunk, std::optional<std::int64_t> shard_count,
+                                       std::int64_t extent, const OperationContext& context) {
+  const auto recorded = context.known.part_sizes.find(context.key);
+  if (!context.to_fused && recorded != context.known.part_sizes.end())
+    return fitting(recorded->second, extent, "recorded");
+  if (chunk.sizes.kind == PartSizes::Kind::kListed)
+    return fitting(listed_in(chunk.sizes), extent, "listed in the rule");
+  const std::int64_t parts =
+      shard_count.value_or(static_cast<std::int64_t>(context.transform.target_patterns.size()));
+  if (extent % parts != 0) {
+    throw OperationError{
+        fmt::format("an extent of {} does not divide into {} equal parts", extent, parts),
+        "Say how large the parts are: `sizes: [...]` on the operation, with numbers or ${config...}."};
+  }
+  const bool undeclared = chunk.sizes.kind == PartSizes::Kind::kUndeclared && !shard_count;
+  if (undeclared && context.transform.inverted) {
+    if (!context.transform.from_registry) {
+      throw OperationError{"nothing says how large the joined parts were",
+                           "Convert from a folder with its tenon-manifest.json, or put `sizes: equal` or "
+                           "`sizes: [...]` on the rule's "
+                           "Concatenate."};
+    }
+    context.notes.push_back(fmt::format("{}: assumed {} equal parts", context.transform.id(), parts));
+  }
+  return std::vector<std::int64_t>(static_cast<std::size_t>(parts), extent / parts);
+}
+
+void check_declared(const PartSizes& sizes, const std::vector<std::int64_t>& extents,
+                    const OperationContext& context) {
+  const bool equal =
+      std::all_of(extents.begin(), extents.end(), [&](auto e) { return e == extents.front(); });
+  if (sizes.kind == PartSizes::Kind::kEqual && !equal) {
+    throw OperationError{
+        fmt::format("the rule says `sizes: equal`, the parts have extents {}", to_string(extents)), ""};
+  }
+  const std::vector<std::int64_t> listed = listed_in(sizes);
+  if (sizes.kind != PartSizes::Kind::kListed || listed == extents) return;
+  if (sum(listed) != sum(extents)) {
+    throw OperationError{
+        fmt::format("the rule lists parts of {}, they have {}", to_string(listed), to_string(extents)), ""};
+  }
+  // Cut at other places, as some writers do that round: joined it is the same tensor, and the manifest keeps
+  // where it was cut.
+  context.notes.push_back(fmt::format("{}: parts of {} where the rule lists {}", context.transform.id(),
+                                      to_string(extents), to_string(listed)));
+}
+
+}  // namespace tenon

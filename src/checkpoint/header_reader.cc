@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 127;           // as the library
 constexpr std::size_t kMaxUnknownFields = 1024;  // of one entry
+constexpr std::size_t kMaxMetadata = 1'000'000;
 
 // Walks over the text and tells the reader how far the parser got.
 class PositionIterator {
@@ -183,6 +184,7 @@ bool HeaderReader::key(string_t& name) {
     entry_.at = kHeaderPrefixBytes + static_cast<std::uint64_t>(position_ - json_.data());
   } else if (in_ == In::kMetadata) {
     if (fields_.metadata.contains(name)) fail(fmt::format("the key '{}' occurs twice", shown(name)));
+    if (fields_.metadata.size() == kMaxMetadata) fail(fmt::format("more than {} entries", kMaxMetadata));
     metadata_key_ = std::move(name);
   } else if (in_ == In::kEntry) {
     entry_field(name);

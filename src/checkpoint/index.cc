@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 
 #include "base/text.h"
 #include "checkpoint/json_text.h"
-#include "checkpoint/natural_order.h"
 
 namespace tenon {
 namespace {
@@ -52,6 +52,18 @@ class Disagreements {
   std::map<std::string, std::vector<std::string>> keys_;
 };
 
+void add_absent(const ShardIndex& index, const std::vector<Tensor>& tensors, Disagreements& wrong) {
+  std::set<std::string_view> present;
+  for (const Tensor& tensor : tensors) present.insert(tensor.key);
+  std::set<std::pair<std::string_view, std::uint32_t>> absent;
+  for (const auto& [key, shard] : index.weight_map) {
+    if (!present.contains(key)) absent.emplace(key, shard);
+  }
+  for (const auto& [key, shard] : absent) {
+    wrong.add(fmt::format("is listed in {}, but no shard holds it", index.shards[shard]), std::string(key));
+  }
+}
+
 }  // namespace
 
 ShardIndex parse_index(std::string_view text, const std::string& file) {
@@ -79,13 +91,12 @@ ShardIndex parse_index(std::string_view text, const std::string& file) {
   ShardIndex index;
   index.total_size = total_size_of(document);
   index.shards.assign(names.begin(), names.end());
+  index.weight_map.reserve(weight_map->size());
   for (const auto& [key, name] : weight_map->items()) {
     const auto shard =
         std::lower_bound(index.shards.begin(), index.shards.end(), name.get_ref<const std::string&>());
-    index.weight_map.emplace_back(key, static_cast<std::uint32_t>(shard - index.shards.begin()));
+    index.weight_map.emplace(key, static_cast<std::uint32_t>(shard - index.shards.begin()));
   }
-  std::sort(index.weight_map.begin(), index.weight_map.end(),
-            [](const auto& a, const auto& b) { return natural_less(a.first, b.first); });
   return index;
 }
 
@@ -93,7 +104,7 @@ void check_index(const ShardIndex& index, const std::vector<Tensor>& tensors, co
                  Diagnostics& diagnostics) {
   Disagreements wrong;
   double total = 0;
-  auto listed = index.weight_map.begin();
+  std::size_t listed = 0;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const Tensor& tensor = tensors[i];
     total += static_cast<double>(tensor.bytes);
@@ -103,25 +114,18 @@ void check_index(const ShardIndex& index, const std::vector<Tensor>& tensors, co
                 tensor.key);
       continue;
     }
-    while (listed != index.weight_map.end() && natural_less(listed->first, tensor.key)) {
-      wrong.add(fmt::format("is listed in {}, but no shard holds it", index.shards[listed->second]),
-                listed->first);
-      ++listed;
-    }
-    if (listed == index.weight_map.end() || listed->first != tensor.key) {
+    const auto entry = index.weight_map.find(tensor.key);
+    if (entry == index.weight_map.end()) {
       wrong.add(fmt::format("is in {}, but not listed", here), tensor.key);
       continue;
     }
-    const bool again = i + 1 < tensors.size() && tensors[i + 1].key == tensor.key;
-    if (listed->second != tensor.shard && !again) {
-      wrong.add(fmt::format("is listed in {}, but is in {}", index.shards[listed->second], here), tensor.key);
-    }
     ++listed;
+    const bool again = i + 1 < tensors.size() && tensors[i + 1].key == tensor.key;
+    if (entry->second != tensor.shard && !again) {
+      wrong.add(fmt::format("is listed in {}, but is in {}", index.shards[entry->second], here), tensor.key);
+    }
   }
-  for (; listed != index.weight_map.end(); ++listed) {
-    wrong.add(fmt::format("is listed in {}, but no shard holds it", index.shards[listed->second]),
-              listed->first);
-  }
+  if (listed < index.weight_map.size()) add_absent(index, tensors, wrong);
   wrong.report(file, diagnostics);
   if (index.total_size && *index.total_size != total) {
     diagnostics.warning(

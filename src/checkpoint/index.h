@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
 #include "base/diagnostics.h"
@@ -19,8 +19,8 @@ inline constexpr const char* kSingleFileName = "model.safetensors";
 inline constexpr const char* kIndexName = "model.safetensors.index.json";
 
 struct ShardIndex {
-  std::vector<std::string> shards;                                // names, sorted
-  std::vector<std::pair<std::string, std::uint32_t>> weight_map;  // key, index into `shards`; natural order
+  std::vector<std::string> shards;                            // names, sorted
+  std::unordered_map<std::string, std::uint32_t> weight_map;  // key -> index into `shards`
   std::optional<double> total_size;  // as stated, in bytes; publishers' figures may be wrong
 };
 

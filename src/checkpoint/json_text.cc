@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "base/diagnostics.h"
 
@@ -96,7 +97,8 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
       parent.value.push_back(std::move(value));
     } else {
       auto& members = parent.value.get_ref<ordered_json::object_t&>();
-      static_cast<ordered_json::object_t::Container&>(members).emplace_back(parent.key, std::move(value));
+      static_cast<ordered_json::object_t::Container&>(members).emplace_back(std::move(parent.key),
+                                                                            std::move(value));
     }
     return true;
   }

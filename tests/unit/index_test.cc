@@ -36,12 +36,12 @@ const char* const kTwoShards =
 
 }  // namespace
 
-TEST_CASE("an index is read into shards and tensors in natural order") {
+TEST_CASE("an index is read into shards and tensors") {
   const ShardIndex index = parse_index(kTwoShards, "i.json");
   CHECK(index.shards == std::vector<std::string>{"a.safetensors", "b.safetensors"});
   REQUIRE(index.weight_map.size() == 4);
-  CHECK(index.weight_map[0] == std::pair<std::string, std::uint32_t>{"a.2", 0});
-  CHECK(index.weight_map[1] == std::pair<std::string, std::uint32_t>{"a.10", 1});
+  CHECK(index.weight_map.at("a.2") == 0);
+  CHECK(index.weight_map.at("a.10") == 1);
   CHECK(index.total_size == 16.0);
   CHECK_FALSE(parse_index(shard_named("m.safetensors"), "i.json").total_size);
 }

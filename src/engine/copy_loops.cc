@@ -134,11 +134,32 @@ void copy_typed(const Box& box, const std::byte* source, std::byte* target) {
   walk_elements<T>(tiling, 0, source, target);
 }
 
-void walk_runs(const Box& box, std::size_t depth, const std::byte* source, std::byte* target) {
-  if (depth == box.loops.size()) {
-    std::memcpy(target, source, box.run);
-    return;
+// memcpy() of glibc 2.36 takes `rep movsb` for long runs, which on AMD's Zen 3 and 4 is five times slower
+// than plain vector loads and stores where source and target are not aligned alike: 3 against 15 GB/s,
+// measured. Tensors in two files seldom are.
+void copy_run(const std::byte* source, std::byte* target, std::uint64_t size) {
+  constexpr std::uint64_t kWorthIt = 1024;
+  constexpr std::uint64_t kStep = 4 * kVectorBytes;
+  std::uint64_t done = 0;
+  if (size >= kWorthIt) {
+    for (; done + kStep <= size; done += kStep) {
+      Vector<std::uint64_t> a, b, c, d;
+      std::memcpy(&a, source + done, kVectorBytes);
+      std::memcpy(&b, source + done + kVectorBytes, kVectorBytes);
+      std::memcpy(&c, source + done + 2 * kVectorBytes, kVectorBytes);
+      std::memcpy(&d, source + done + 3 * kVectorBytes, kVectorBytes);
+      asm volatile("" ::: "memory");  // or the compiler makes a memcpy() of the loop
+      std::memcpy(target + done, &a, kVectorBytes);
+      std::memcpy(target + done + kVectorBytes, &b, kVectorBytes);
+      std::memcpy(target + done + 2 * kVectorBytes, &c, kVectorBytes);
+      std::memcpy(target + done + 3 * kVectorBytes, &d, kVectorBytes);
+    }
   }
+  std::memcpy(target + done, source + done, size - done);
+}
+
+void walk_runs(const Box& box, std::size_t depth, const std::byte* source, std::byte* target) {
+  if (depth == box.loops.size()) return copy_run(source, target, box.run);
   const ByteLoop& loop = box.loops[depth];
   for (std::uint64_t i = 0; i < loop.extent; ++i) {
     walk_runs(box, depth + 1, source + i * loop.source_stride, target + i * loop.target_stride);
@@ -148,10 +169,7 @@ void walk_runs(const Box& box, std::size_t depth, const std::byte* source, std::
 }  // namespace
 
 void copy_box(const Box& box, const std::byte* source, std::byte* target) {
-  if (box.loops.empty()) {
-    std::memcpy(target, source, box.run);
-    return;
-  }
+  if (box.loops.empty()) return copy_run(source, target, box.run);
   switch (box.run) {
     case 1:
       return copy_typed<std::uint8_t>(box, source, target);

@@ -35,7 +35,7 @@ class Execution {
  private:
   struct Worker {
     explicit Worker(Execution& execution);
-    std::unique_ptr<std::byte[]> buffer;  // a page of it takes memory when it is first used
+    ChunkBuffer buffer;
     std::uint64_t filled = 0;
     std::uint64_t position = 0;  // of the buffer's first byte in the shard
     std::vector<std::pair<SourceRun, std::span<const std::byte>>> runs;  // what gather() copied as it was
@@ -67,7 +67,7 @@ class Execution {
 };
 
 Execution::Worker::Worker(Execution& execution)
-    : buffer(std::make_unique_for_overwrite<std::byte[]>(execution.room_)),
+    : buffer(execution.room_),
       source_hasher(execution.transfer_.sources, execution.files_, execution.hashes_.sources()),
       output_hasher(execution.transfer_, execution.hashes_.outputs(), execution.hashes_.sources()) {}
 
@@ -139,16 +139,17 @@ void Execution::run_task(const Task& task, Worker& worker) {
 // small tensors together, larger ones chunk by chunk.
 void Execution::fill_segment(const Segment& segment, std::uint32_t shard, Worker& worker) {
   const Target& target = transfer_.targets[segment.tensor];
-  fetch_sources(transfer_, target, segment.begin, segment.end, files_);
   for (std::uint64_t begin = segment.begin; begin < segment.end;) {
     workers_.throw_if_stopped();
-    if (const auto run = direct_run(target, begin, segment.end)) {
+    if (const auto run = direct_run(transfer_, target, begin, segment.end)) {
+      fetch_sources(transfer_, target, begin, begin + run->size, files_);
       flush(shard, worker);
       pass_on(segment.tensor, begin, *run, worker);
       begin += run->size;
       continue;
     }
     const std::uint64_t end = chunk_end(target, begin, segment.end, room_);
+    fetch_sources(transfer_, target, begin, end, files_);
     const std::uint64_t position = target.region.offset + begin;
     if (worker.filled + (end - begin) > kChunk || worker.position + worker.filled != position)
       flush(shard, worker);
@@ -156,6 +157,7 @@ void Execution::fill_segment(const Segment& segment, std::uint32_t shard, Worker
     gather_chunk(segment.tensor, begin, end, worker);
     begin = end;
   }
+  release_sources(transfer_, target, segment.begin, segment.end, files_);
 }
 
 void Execution::pass_on(std::uint32_t output, std::uint64_t begin, const SourceRun& run, Worker& worker) {
@@ -163,7 +165,6 @@ void Execution::pass_on(std::uint32_t output, std::uint64_t begin, const SourceR
   const Region& target = transfer_.targets[output].region;
   const std::uint64_t from = source.offset + run.offset;
   const std::span<const std::byte> bytes = files_.bytes(source.file).subspan(from, run.size);
-  files_.fetch(source.file, from, run.size);
   if (hashes_.while_passing()) {
     files_.guarded(source.file, [&] {
       worker.output_hasher.feed(output, begin, bytes);
@@ -176,12 +177,11 @@ void Execution::pass_on(std::uint32_t output, std::uint64_t begin, const SourceR
     if (error.error_number() == EFAULT) files_.throw_lost_page(source.file);
     throw;
   }
-  files_.release(source.file, from, run.size);
   workers_.advance(run.size);
 }
 
 void Execution::gather_chunk(std::uint32_t output, std::uint64_t begin, std::uint64_t end, Worker& worker) {
-  const std::span<std::byte> out(worker.buffer.get() + worker.filled, end - begin);
+  const std::span<std::byte> out(worker.buffer.at(worker.position) + worker.filled, end - begin);
   worker.runs.clear();
   gather(
       transfer_, transfer_.targets[output], begin, out, files_,
@@ -195,17 +195,17 @@ void Execution::gather_chunk(std::uint32_t output, std::uint64_t begin, std::uin
 
 void Execution::flush(std::uint32_t shard, Worker& worker) {
   if (worker.filled == 0) return;
-  outputs_.write(shard, worker.position, {worker.buffer.get(), worker.filled});
+  outputs_.write(shard, worker.position, {worker.buffer.at(worker.position), worker.filled});
   workers_.advance(std::exchange(worker.filled, 0));
 }
 
 void Execution::hash_segment(const Segment& segment, Worker& worker) {
   const Region& region = transfer_.sources[segment.tensor];
   const std::span<const std::byte> bytes = files_.bytes(region.file).subspan(region.offset, region.bytes);
+  files_.fetch_once(region.file, region.offset + segment.begin, segment.end - segment.begin);
   for (std::uint64_t begin = segment.begin; begin < segment.end;) {
     workers_.throw_if_stopped();
     const std::uint64_t size = std::min(kChunk, segment.end - begin);
-    files_.fetch(region.file, region.offset + begin, size);
     files_.guarded(region.file,
                    [&] { worker.source_hasher.feed(segment.tensor, begin, bytes.subspan(begin, size)); });
     begin += size;

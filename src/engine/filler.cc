@@ -42,13 +42,16 @@ std::uint64_t source_size(const Box& box) {
 
 }  // namespace
 
-std::optional<SourceRun> direct_run(const Target& target, std::uint64_t begin, std::uint64_t end) {
+std::optional<SourceRun> direct_run(const Transfer& transfer, const Target& target, std::uint64_t begin,
+                                    std::uint64_t end) {
   const BytePiece* piece = piece_at(target, begin);
   if (piece == nullptr || !piece->box.loops.empty()) return std::nullopt;
   const std::uint64_t inside = begin - piece->box.target_offset;
-  const std::uint64_t size = std::min({piece->box.run - inside, end - begin, kChunk});
-  if (size < kWorthGoingAlone) return std::nullopt;
-  return SourceRun{piece->source, piece->box.source_offset + inside, size};
+  const SourceRun run{piece->source, piece->box.source_offset + inside,
+                      std::min({piece->box.run - inside, end - begin, kChunk})};
+  const std::uint64_t from = transfer.sources[run.source].offset + run.offset;
+  const bool aligned_alike = from % kLine == (target.region.offset + begin) % kLine;
+  return aligned_alike && run.size >= kWorthGoingAlone ? std::optional(run) : std::nullopt;
 }
 
 std::uint64_t chunk_end(const Target& target, std::uint64_t begin, std::uint64_t end, std::uint64_t room) {
@@ -81,12 +84,22 @@ void fetch_sources(const Transfer& transfer, const Target& target, std::uint64_t
                    SourceFiles& files) {
   const auto [first, last] = pieces_within(target, begin, end);
   for (std::size_t i = first; i < last; ++i) {
-    const BytePiece& piece = target.pieces[i];
-    if (piece.box.loops.empty()) continue;
-    const Region& source = transfer.sources[piece.source];
-    clip(piece.box, begin, end, [&](const Box& part) {
-      files.fetch(source.file, source.offset + part.source_offset, source_size(part));
+    const Region& source = transfer.sources[target.pieces[i].source];
+    clip(target.pieces[i].box, begin, end, [&](const Box& part) {
+      files.fetch_once(source.file, source.offset + part.source_offset, source_size(part));
     });
+  }
+}
+
+void release_sources(const Transfer& transfer, const Target& target, std::uint64_t begin, std::uint64_t end,
+                     SourceFiles& files) {
+  const auto [first, last] = pieces_within(target, begin, end);
+  for (std::size_t i = first; i < last; ++i) {
+    const BytePiece& piece = target.pieces[i];
+    if (!piece.box.loops.empty()) continue;
+    const Region& source = transfer.sources[piece.source];
+    clip(piece.box, begin, end,
+         [&](const Box& part) { files.release(source.file, source.offset + part.source_offset, part.run); });
   }
 }
 

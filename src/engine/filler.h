@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -14,7 +15,7 @@
 
 namespace tenon {
 
-inline constexpr std::uint64_t kChunk = 1 << 20;  // bytes that are fetched, hashed and written at a time
+inline constexpr std::uint64_t kChunk = 512 << 10;  // bytes that are fetched, hashed and written at a time
 inline constexpr std::uint64_t kLargestChunk =
     8 << 20;  // where scattered elements need more: the buffer's size
 
@@ -23,6 +24,24 @@ inline std::uint64_t buffer_size(int threads) {
   return std::clamp<std::uint64_t>((128 << 20) / static_cast<std::uint64_t>(threads), kChunk, kLargestChunk);
 }
 
+/// A thread's buffer. A byte stands in it where it will stand in the output, relative to a page: the system
+/// copies several times faster where both sides are aligned alike.
+class ChunkBuffer {
+ public:
+  explicit ChunkBuffer(std::uint64_t room)
+      : bytes_(std::make_unique_for_overwrite<std::byte[]>(room + 2 * kPage)) {}
+
+  /// Where the bytes go that are written at `position` of a file and after.
+  std::byte* at(std::uint64_t position) {
+    const auto start = reinterpret_cast<std::uintptr_t>(bytes_.get());
+    return bytes_.get() + (kPage - start % kPage) + position % kPage;
+  }
+
+ private:
+  static constexpr std::uint64_t kPage = 4096;
+  std::unique_ptr<std::byte[]> bytes_;  // a page of it takes memory when it is first used
+};
+
 /// Adjacent bytes of a source tensor.
 struct SourceRun {
   std::uint32_t source = 0;
@@ -30,9 +49,10 @@ struct SourceRun {
   std::uint64_t size = 0;
 };
 
-/// The bytes of the target from `begin` on that stand side by side in one source, at most to `end`; nothing
-/// where they are too few to go by themselves.
-std::optional<SourceRun> direct_run(const Target& target, std::uint64_t begin, std::uint64_t end);
+/// The bytes of the target from `begin` on that can be written straight from the mapping, at most to `end`:
+/// they stand side by side in one source, aligned as in the output, and are enough to go by themselves.
+std::optional<SourceRun> direct_run(const Transfer& transfer, const Target& target, std::uint64_t begin,
+                                    std::uint64_t end);
 
 /// How far a gathered chunk that begins at `begin` should go, at most to `end`: kChunk for whole rows; where
 /// single elements are scattered, cut so that whole cache lines of the source are used, in at most `room`
@@ -46,8 +66,12 @@ using UseRun = std::function<void(const SourceRun& run, std::span<const std::byt
 void gather(const Transfer& transfer, const Target& target, std::uint64_t begin, std::span<std::byte> out,
             SourceFiles& files, const UseRun& use_run);
 
-/// Fetches all source bytes that the target's range begin..end is gathered from.
+/// Fetches all source bytes that go to the target's range begin..end, if they have not been fetched before.
 void fetch_sources(const Transfer& transfer, const Target& target, std::uint64_t begin, std::uint64_t end,
                    SourceFiles& files);
+
+/// Releases those that are copied as they are, so that the mapping in use stays small.
+void release_sources(const Transfer& transfer, const Target& target, std::uint64_t begin, std::uint64_t end,
+                     SourceFiles& files);
 
 }  // namespace tenon

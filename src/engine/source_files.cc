@@ -12,7 +12,8 @@
 namespace tenon {
 namespace {
 
-constexpr std::uint64_t kReadAhead = 8 << 20;
+constexpr std::uint64_t kFetchBlock = 4 << 20;
+constexpr std::uint64_t kReadAhead = 2 * kFetchBlock;
 
 [[noreturn]] void throw_changed(const std::string& path, const std::string& how) {
   throw UserError({path, 0, 0, {}, "", ""}, "the file changed while it was being read: " + how,
@@ -59,6 +60,7 @@ SourceFiles::Open& SourceFiles::open(std::uint32_t file) {
     void* mapping = mmap(nullptr, files_[file].size, PROT_READ, MAP_SHARED, open.descriptor, 0);
     if (mapping == MAP_FAILED) throw SystemError("map", path(file), errno);
     open.mapping = static_cast<std::byte*>(mapping);
+    open.fetched = std::vector<std::atomic<bool>>(files_[file].size / kFetchBlock + 1);
   });
   return open;
 }
@@ -71,13 +73,20 @@ std::span<const std::byte> SourceFiles::bytes(std::uint32_t file) {
   return {open(file).mapping, files_[file].size};
 }
 
-// Both are hints: a kernel that does not know them faults page by page.
+// These are hints: a kernel that does not know them faults page by page.
 void SourceFiles::fetch(std::uint32_t file, std::uint64_t offset, std::uint64_t size) {
-  const Open& from = open(file);
-  posix_fadvise(from.descriptor, static_cast<off_t>(offset), static_cast<off_t>(size + kReadAhead),
-                POSIX_FADV_WILLNEED);
-  const Pages pages = pages_of(from.mapping, offset, size);
+  const Pages pages = pages_of(open(file).mapping, offset, size);
   madvise(pages.begin, pages.size, MADV_POPULATE_READ);
+}
+
+void SourceFiles::fetch_once(std::uint32_t file, std::uint64_t offset, std::uint64_t size) {
+  Open& from = open(file);
+  for (std::uint64_t block = offset / kFetchBlock; block * kFetchBlock < offset + size; ++block) {
+    if (from.fetched[block].load(std::memory_order_relaxed) || from.fetched[block].exchange(true)) continue;
+    const std::uint64_t begin = block * kFetchBlock;
+    posix_fadvise(from.descriptor, static_cast<off_t>(begin + kReadAhead), kFetchBlock, POSIX_FADV_WILLNEED);
+    fetch(file, begin, std::min(kFetchBlock, files_[file].size - begin));
+  }
 }
 
 void SourceFiles::release(std::uint32_t file, std::uint64_t offset, std::uint64_t size) {

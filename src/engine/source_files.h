@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -35,9 +36,12 @@ class SourceFiles {
     if (!survives_sigbus(read)) throw_lost_page(file);
   }
 
-  /// Brings a range into the mapping at once, which is cheaper than a page fault for every few pages of it,
-  /// and has the system read on behind it.
+  /// Brings a range into the mapping at once, which is cheaper than a page fault for every few pages of it.
   void fetch(std::uint32_t file, std::uint64_t offset, std::uint64_t size);
+
+  /// Likewise, unless it was done before: for ranges that are gathered from again and again. Whole blocks of
+  /// some MiB.
+  void fetch_once(std::uint32_t file, std::uint64_t offset, std::uint64_t size);
 
   /// Takes a range out of the mapping; it stays in the system's cache.
   void release(std::uint32_t file, std::uint64_t offset, std::uint64_t size);
@@ -56,6 +60,7 @@ class SourceFiles {
     std::once_flag once;
     int descriptor = -1;
     std::byte* mapping = nullptr;
+    std::vector<std::atomic<bool>> fetched;  // by block
   };
 
   Open& open(std::uint32_t file);

@@ -63,11 +63,11 @@ class Verification {
     const Target& target = inverse_.targets[segment.tensor];
     const Region& region = target.region;
     const std::byte* tensor = source_files_.bytes(region.file).data() + region.offset;
-    fetch_sources(inverse_, target, segment.begin, segment.end, written_files_);
     for (std::uint64_t begin = segment.begin; begin < segment.end;) {
       workers_.throw_if_stopped();
       const std::uint64_t end = chunk_end(target, begin, segment.end, room_);
       const std::uint64_t size = end - begin;
+      fetch_sources(inverse_, target, begin, end, written_files_);
       gather(inverse_, target, begin, {written, size}, written_files_, {});
       source_files_.fetch(region.file, region.offset + begin, size);
       std::uint64_t at = size;
@@ -77,6 +77,7 @@ class Verification {
       workers_.advance(size);
       begin = end;
     }
+    release_sources(inverse_, target, segment.begin, segment.end, written_files_);
   }
 
   // Byte `at` of a source tensor differs; `written` holds what was found from byte `begin` on.

@@ -3,7 +3,6 @@
 
 for seed in 1 2; do make_checkpoint models/moe$seed --model mixtral --seed $seed; done
 mkdir models/broken && echo '{}' >models/broken/config.json && echo 'not a checkpoint' >models/broken/model.safetensors
-mkdir fused mixed
 cat >good.yaml <<'YAML'
 defaults: {to: fused}
 jobs:
@@ -20,7 +19,7 @@ jobs:
 YAML
 expect_status 1 tenon batch mixed.yaml --json
 python3 -c 'import json; d = json.load(open("out")); assert [d["done"], d["failed"]] == [1, 1], d'
-rm -r mixed/*
+rm -r mixed
 expect_status 1 tenon batch mixed.yaml --fail-fast
 expect_absent mixed/moe1
 expect_refused soruce source -- tenon batch <(printf 'jobs:\n  - {soruce: a, destination: b}\n')

@@ -11,3 +11,5 @@ write_tensors square '{"model_type": "x", "n": 4}' <<<'layer.up F32 4,4'
 expect_refused layer.up rules#0 Transpose --assume-layout -- tenon convert square fused --rules rules.yaml
 expect_status 0 tenon convert square fused --rules rules.yaml --assume-layout 'layer.up=original'
 ! cmp -s square/model.safetensors fused/model.safetensors || fail "not transposed"
+expect_status 0 tenon convert fused back --to original --rules rules.yaml
+expect_same_tensors square back

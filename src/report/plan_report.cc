@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/text.h"
@@ -100,9 +101,11 @@ std::string config_text(const Plan& plan) {
   return out.empty() ? "" : out + "\n";
 }
 
-std::string notes_text(const Plan& plan) {
+// What choosing the rules noted stands at the top already.
+std::string notes_text(const RuleSet& rules, const Plan& plan) {
   std::string out;
   for (const auto& note : plan.notes) {
+    if (std::find(rules.notes.begin(), rules.notes.end(), note.message) != rules.notes.end()) continue;
     out += fmt::format("  note: {}\n", visible(note.message));
     if (!note.hint.empty()) out += fmt::format("    {}\n", visible(note.hint));
   }
@@ -125,7 +128,7 @@ std::string total_text(const Checkpoint& source, const Plan& plan) {
 
 std::string plan_text(const Checkpoint& source, const RuleSet& rules, const Plan& plan) {
   return choice_text(source, rules, plan) + transforms_text(source, plan) + dropped_text(source, plan) +
-         shards_text(plan) + config_text(plan) + notes_text(plan) + total_text(source, plan);
+         shards_text(plan) + config_text(plan) + notes_text(rules, plan) + total_text(source, plan);
 }
 
 }  // namespace tenon

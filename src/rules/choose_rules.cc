@@ -81,7 +81,7 @@ class Chooser {
       return;
     }
     try {
-      add_file(library_.locate_model(name), "asked for");
+      add_file(library_.locate_model(name), request_.rules.empty() ? "named by the manifest" : "asked for");
     } catch (const UserError& e) {
       for (const auto& d : e.diagnostics()) diagnostics_.add(d);
     }

@@ -5,8 +5,8 @@ usage: walkthrough.py PAGE.md
 A block that opens with ```yaml NAME.yaml is written to that file of the current folder first.
 
 A line `$ COMMAND` is run by bash in the current folder; the lines up to the next one are its output (both streams). A
-line `...` stands for any lines. Times and rates may be any. A command with nothing shown may print anything. It must exit
-with 0, or with N where it ends in the comment `# exit status N`.
+line `...` stands for any lines, `[..]` in a line for any text; times and rates may be any. A command with nothing shown may
+print anything. It must exit with 0, or with N where it ends in the comment `# exit status N`.
 """
 
 import re
@@ -40,7 +40,8 @@ def matches(shown, printed):
         return all(line == "..." for line in shown) and not printed
     if shown[0] == "...":
         return matches(shown[1:], printed) or matches(shown, printed[1:])
-    return shown[0] == printed[0] and matches(shown[1:], printed[1:])
+    line = re.escape(shown[0]).replace(re.escape("[..]"), ".*")
+    return re.fullmatch(line, printed[0]) is not None and matches(shown[1:], printed[1:])
 
 
 def without_times(line):

@@ -5,6 +5,7 @@ usage: measure.py OUT CLASS[:model_type]...
 
 Run it with a Python that has transformers, torch and safetensors. A case says what README.md here says.
 """
+
 import copy
 import hashlib
 import json
@@ -28,21 +29,81 @@ from safetensors.torch import save_file  # noqa: E402
 
 FEW_LAYERS = {
     n: 3
-    for n in ("num_hidden_layers", "num_layers", "encoder_layers", "decoder_layers", "depth", "n_layer", "num_decoder_layers", "num_encoder_layers")
+    for n in (
+        "num_hidden_layers",
+        "num_layers",
+        "encoder_layers",
+        "decoder_layers",
+        "depth",
+        "n_layer",
+        "num_decoder_layers",
+        "num_encoder_layers",
+    )
 }
-FEW_WORDS = {"vocab_size": 128, "max_position_embeddings": 64, "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "moe_num_experts": 4}
-FEW_WORDS |= {"num_experts_per_tok": 2, "num_experts_per_token": 2, "n_group": 1, "topk_group": 1, "num_expert_group": 1, "first_k_dense_replace": 1}
-SMALL = {"hidden_size": 32, "d_model": 32, "embed_dim": 32, "hidden_dim": 32, "projection_dim": 32, "out_hidden_size": 32, "n_embd": 32}
-SMALL |= {n: 48 for n in ("intermediate_size", "ffn_dim", "encoder_ffn_dim", "decoder_ffn_dim", "mlp_dim", "n_inner", "dim_feedforward")}
+FEW_WORDS = {
+    "vocab_size": 128,
+    "max_position_embeddings": 64,
+    "num_experts": 4,
+    "num_local_experts": 4,
+    "n_routed_experts": 4,
+    "moe_num_experts": 4,
+}
+FEW_WORDS |= {
+    "num_experts_per_tok": 2,
+    "num_experts_per_token": 2,
+    "n_group": 1,
+    "topk_group": 1,
+    "num_expert_group": 1,
+    "first_k_dense_replace": 1,
+}
+SMALL = {
+    "hidden_size": 32,
+    "d_model": 32,
+    "embed_dim": 32,
+    "hidden_dim": 32,
+    "projection_dim": 32,
+    "out_hidden_size": 32,
+    "n_embd": 32,
+}
+SMALL |= {
+    n: 48
+    for n in (
+        "intermediate_size",
+        "ffn_dim",
+        "encoder_ffn_dim",
+        "decoder_ffn_dim",
+        "mlp_dim",
+        "n_inner",
+        "dim_feedforward",
+    )
+}
 SMALL |= {"moe_intermediate_size": 24, "shared_expert_intermediate_size": 40}
-SMALL |= {n: 4 for n in ("num_attention_heads", "num_heads", "encoder_attention_heads", "decoder_attention_heads", "n_head")}
+SMALL |= {
+    n: 4 for n in ("num_attention_heads", "num_heads", "encoder_attention_heads", "decoder_attention_heads", "n_head")
+}
 SMALL |= {"num_key_value_heads": 2, "head_dim": 8, "kv_lora_rank": 16, "q_lora_rank": 16}
 SMALL |= {"qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8, "qk_head_dim": 16}
-SMALL |= {"swa_num_attention_heads": 4, "swa_num_key_value_heads": 2, "swa_head_dim": 8, "text_hidden_size": 32, "unpadded_vocab_size": 128}
+SMALL |= {
+    "swa_num_attention_heads": 4,
+    "swa_num_key_value_heads": 2,
+    "swa_head_dim": 8,
+    "text_hidden_size": 32,
+    "unpadded_vocab_size": 128,
+}
 TINY_IMAGE = {"image_size": 32, "patch_size": 8}
-LEVELS = [FEW_LAYERS | FEW_WORDS | SMALL | TINY_IMAGE, FEW_LAYERS | FEW_WORDS | SMALL, FEW_LAYERS | FEW_WORDS, FEW_LAYERS, {}]
+LEVELS = [
+    FEW_LAYERS | FEW_WORDS | SMALL | TINY_IMAGE,
+    FEW_LAYERS | FEW_WORDS | SMALL,
+    FEW_LAYERS | FEW_WORDS,
+    FEW_LAYERS,
+    {},
+]
 # What one model's config insists on.
-INSISTS = {"glm5_next": {"num_key_value_heads": 4, "qk_rope_head_dim": 0}, "inkling_mm_model": {"n_layers": 8}, "vibevoice_asr": {"num_filters": 4}}
+INSISTS = {
+    "glm5_next": {"num_key_value_heads": 4, "qk_rope_head_dim": 0},
+    "inkling_mm_model": {"n_layers": 8},
+    "vibevoice_asr": {"num_filters": 4},
+}
 NUMPY = {"F32": "<f4", "I64": "<i8", "I32": "<i4", "BOOL": "u1"}
 NAMES = {torch.float32: "F32", torch.int64: "I64", torch.int32: "I32", torch.bool: "BOOL"}
 LARGEST = 1_500_000_000
@@ -57,13 +118,17 @@ def shrink(values, settings):
             value = shrink(value, settings)
         elif name in settings and type(value) is int:
             value = settings[name]
-        elif name in ("pad_token_id", "bos_token_id", "eos_token_id") and isinstance(value, int) and "vocab_size" in settings:
+        elif (
+            name in ("pad_token_id", "bos_token_id", "eos_token_id")
+            and isinstance(value, int)
+            and "vocab_size" in settings
+        ):
             value = value % 100
         elif isinstance(value, list) and len(value) == layers and "num_hidden_layers" in settings:
             value = value[:3]
         out[name] = value
     if layers and len(values.get("stage_names") or []) == layers + 1 != 4:
-        for name in ("stage_names", "out_features", "out_indices"):     # they follow from the layers
+        for name in ("stage_names", "out_features", "out_indices"):  # they follow from the layers
             out.pop(name, None)
     return out
 
@@ -102,7 +167,9 @@ def small_config(cls, config_class):
                 with torch.device("meta"):
                     model = cls(type(config).from_dict(copy.deepcopy(values)))
                 if sum(v.numel() * v.element_size() for v in model.state_dict().values()) < LARGEST:
-                    return type(config).from_dict(values)      # not the one that the model was built from: some models edit theirs
+                    return type(config).from_dict(
+                        values
+                    )  # not the one that the model was built from: some models edit theirs
             except Exception as e:  # noqa: BLE001
                 error = error or e
     raise error or ValueError("too large")
@@ -134,8 +201,14 @@ def measure(cls, config_class):
         config.save_pretrained(folder)
         save_file(original, Path(folder) / "model.safetensors", metadata={"format": "pt"})
         saved = json.loads((Path(folder) / "config.json").read_text())
-        loaded, info = cls.from_pretrained(folder, config=copy.deepcopy(config), dtype=torch.float32, output_loading_info=True)
-        lost = sorted(set(info["missing_keys"]) - set(tied)) + sorted(info["unexpected_keys"]) + sorted(map(str, info["mismatched_keys"]))
+        loaded, info = cls.from_pretrained(
+            folder, config=copy.deepcopy(config), dtype=torch.float32, output_loading_info=True
+        )
+        lost = (
+            sorted(set(info["missing_keys"]) - set(tied))
+            + sorted(info["unexpected_keys"])
+            + sorted(map(str, info["mismatched_keys"]))
+        )
         if lost:
             raise ValueError(f"the reference does not load its own layout: {lost[:3]}")
         runtime = {k: v for k, v in loaded.state_dict().items() if k not in tied}
@@ -147,16 +220,24 @@ def measure(cls, config_class):
     }  # fmt: skip
     back = describe(again)
     if back != case["original"]:
-        case["note"] = "the reference does not save this back as it was: " + ", ".join(sorted(k for k in {*back, *case["original"]} if back.get(k) != case["original"].get(k))[:3])
+        case["note"] = "the reference does not save this back as it was: " + ", ".join(
+            sorted(k for k in {*back, *case["original"]} if back.get(k) != case["original"].get(k))[:3]
+        )
     return case
 
 
 def full(t):
     """A transform with every parameter, as golden cases have them."""
     if t["kind"] == "PrefixChange":
-        return {k: t.get(k, default) for k, default in (("kind", None), ("prefix_to_add", None), ("prefix_to_remove", None), ("model_prefix", ""))} | {
-            k: t[k] for k in ("scope_prefix", "base_model_prefix") if k in t
-        }
+        return {
+            k: t.get(k, default)
+            for k, default in (
+                ("kind", None),
+                ("prefix_to_add", None),
+                ("prefix_to_remove", None),
+                ("model_prefix", ""),
+            )
+        } | {k: t[k] for k in ("scope_prefix", "base_model_prefix") if k in t}
     return t
 
 

@@ -1,4 +1,5 @@
 """What cannot be read from the package: settings that make a class buildable, part sizes, one sentence per entry."""
+
 import re
 
 
@@ -41,8 +42,9 @@ def typed(pattern, count, **more):
 
 
 QWEN4_EXP = {
-    "hidden_size": 32, "head_dim": 8, "num_attention_heads": 4, "num_key_value_heads": 2, "hc_count": 4, "hc_lowrank": 8, "heads_per_ngram": 2, "ngram_size": 3, "ngram_vocab_size_base": 50, "split_ngram_parts": 4,
-    "make_ngram_vocab_size_divisible_by": 8, "ple_layer_ids": [1], "ple_conv_kernel_size": 4, "num_hidden_layers": 3, "number_of_conv_states": 1,
+    "hidden_size": 32, "head_dim": 8, "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 3,
+    "hc_count": 4, "hc_lowrank": 8, "ple_layer_ids": [1], "ple_conv_kernel_size": 4, "number_of_conv_states": 1,
+    "heads_per_ngram": 2, "ngram_size": 3, "ngram_vocab_size_base": 50, "split_ngram_parts": 4, "make_ngram_vocab_size_divisible_by": 8,
     "layer_types": ["linear_attention", "qwen_sparse_attention", "linear_attention"], "seed": 1234, "eos_token_id": 1,
     "indexer_budget": 8, "indexer_compress_ratio": 4, "indexer_head_dim": 8, "indexer_kv_heads": 1, "indexer_n_heads": 2,
 }  # fmt: skip
@@ -62,7 +64,11 @@ CONFIGS = {
     "emu3": {"vocabulary_map": {"<image>": 151642}},
     "encoder-decoder": parts(encoder="bert", decoder="bert"),
     "esm": {"vocab_size": 33, "pad_token_id": 1},
-    "granite4_vision": {"text_config": {"model_type": "granite"}, "deepstack_layer_map": [[3, 0]], "downsample_rate": "4/8"},
+    "granite4_vision": {
+        "text_config": {"model_type": "granite"},
+        "deepstack_layer_map": [[3, 0]],
+        "downsample_rate": "4/8",
+    },
     "hunyuan_v1_dense": {"head_dim": 128},
     "hunyuan_v1_moe": {"head_dim": 128},
     "hunyuan_vl": {"text_config": {"head_dim": 128}},
@@ -70,10 +76,18 @@ CONFIGS = {
     "idefics3": {"pad_token_id": 0, "text_config": {"model_type": "llama", "vocab_size": 32000, "pad_token_id": 0}},
     "smolvlm": {"pad_token_id": 0, "text_config": {"model_type": "llama", "vocab_size": 32000, "pad_token_id": 0}},
     "lfm2_moe": typed(["conv", "full_attention"], 4),
-    "perception_lm": {"vision_config": {"model_type": "timm_wrapper", "architecture": "vit_pe_core_large_patch14_336", "model_args": {"embed_dim": 1024}}},
+    "perception_lm": {
+        "vision_config": {
+            "model_type": "timm_wrapper",
+            "architecture": "vit_pe_core_large_patch14_336",
+            "model_args": {"embed_dim": 1024},
+        }
+    },
     "qwen4_exp": {"text_config": QWEN4_EXP},
     "qwen4_exp_text": QWEN4_EXP,
-    "qwen3_omni_moe": {"talker_config": {"spatial_merge_size": 2, "text_config": {"shared_expert_intermediate_size": 1024}}},
+    "qwen3_omni_moe": {
+        "talker_config": {"spatial_merge_size": 2, "text_config": {"shared_expert_intermediate_size": 1024}}
+    },
     "qwen3_omni_moe_talker": {"spatial_merge_size": 2, "text_config": {"shared_expert_intermediate_size": 1024}},
     "qwen3_omni_moe_talker_text": {"shared_expert_intermediate_size": 1024},
     "sapiens2": SAPIENS2_HEAD,
@@ -83,10 +97,11 @@ CONFIGS = {
     "vision-text-dual-encoder": parts(vision_config="clip_vision_model", text_config="bert"),
 }
 
-# Model types that are put together from other models (a backbone, a text model, an encoder and a decoder) and are published with several.
+# Model types that are put together from other models (a backbone, a text model, an encoder and a decoder), and are
+# published with several.
 COMPOSED = {
-    "blip-2", "depth_anything", "dpt", "encoder-decoder", "grounding-dino", "instructblip", "instructblipvideo", "mask2former", "maskformer",
-    "mm-grounding-dino", "omdet-turbo", "oneformer", "prompt_depth_anything", "speech-encoder-decoder", "tvp", "upernet",
+    "blip-2", "depth_anything", "dpt", "encoder-decoder", "grounding-dino", "instructblip", "instructblipvideo",
+    "mask2former", "maskformer", "mm-grounding-dino", "omdet-turbo", "oneformer", "prompt_depth_anything", "speech-encoder-decoder", "tvp", "upernet",
     "vision-encoder-decoder", "vision-text-dual-encoder", "vitmatte", "vitpose", "zoedepth",
 }  # fmt: skip
 
@@ -118,13 +133,15 @@ FORWARD_ONLY = {"legacy"}
 
 LOOSE = "the reference's own pattern is as loose"
 
-# Lint findings of a file's own transforms that are as the reference has them: {entry: [(finding, transform or None, reason)]}.
+# Lint findings of a file's own transforms that are as the reference has them:
+# {entry: [(finding, transform or None, reason)]}.
 SILENCED = {}
 
 
 def silenced(entry, transforms):
     """What lint is to accept in a file: unescaped dots wherever the reference has them, and the hand-kept findings."""
-    out = [{"finding": "unescaped-dot", "reason": LOOSE}] if any(has_bare_dot(p) for t in transforms for p in t.get("source_patterns", [])) else []
+    bare_dot = any(has_bare_dot(p) for t in transforms for p in t.get("source_patterns", []))
+    out = [{"finding": "unescaped-dot", "reason": LOOSE}] if bare_dot else []
     for finding, transform, reason in SILENCED.get(entry, []):
         out.append({"finding": finding} | ({} if transform is None else {"transform": transform}) | {"reason": reason})
     return out
@@ -136,7 +153,7 @@ def has_bare_dot(pattern):
     return "." in text
 
 
-# What an entry's transforms do, after "<title> - ".
+# What an entry's transforms do.
 DOES = {
     "BeitBackbone": "the feature pyramid's modules get names, and the encoder moves below `beit`",
     "BeitForSemanticSegmentation": "convolutions, norms and pooling blocks of the segmentation heads get names",
@@ -145,12 +162,12 @@ DOES = {
     "CLIPVisionModel": "the level `vision_model` falls away",
     "ConditionalDetrModel": "projections move into their attention, the feed-forward layers into `mlp`",
     "DetrForSegmentation": "the mask head's numbered layers get names",
-    "DetrModel": "`o_proj` for `out_proj`, and the feed-forward layers move into `mlp`",
+    "DetrModel": "attention's `out_proj` becomes `o_proj`, and the feed-forward layers move into `mlp`",
     "Emu3Model": "one level less in the text model",
     "GPTNeoXForCausalLM": "the head's old name",
     "GraniteSpeechModel": "one level less in the language model",
     "LlavaModel": "one level less in the language model",
-    "MtpModel": "a head saved on its own, from several publishers' names",
+    "MtpModel": "a multi-token-prediction head saved on its own, from several publishers' names",
     "Qwen2AudioModel": "one level less in the language model",
     "Qwen2VLForConditionalGeneration": "text and vision model move below `model`",
     "Qwen2VLModel": "the text model moves below `language_model`",
@@ -173,17 +190,17 @@ DOES = {
     "ViTMAEForPreTraining": "the decoder's attention and MLP get ViT's names of today",
     "ViTMSNForImageClassification": "an encoder saved without its `vit` level gets it",
     "ViTModel": "the first ViT's layer, attention and MLP names become those of today",
-    "altclip": "`layers` for `layer`",
+    "altclip": "the list `layer` becomes `layers`",
     "axk1": "the experts of Qwen2-MoE, and the MoE's output norm moves into the MLP",
     "axk2": "the experts of Qwen2-MoE, and the names of gated norms and query gate",
     "cohere_asr": "NeMo's encoder and decoder names",
     "colqwen2": "the level `model` inside `vlm` falls away",
     "cosmos3_edge": "the reasoner's text tower moves below `model.language_model`, with attention and MLP names",
     "cosmos3_omni": "text and vision towers move below `model`, with Qwen3-VL's attention names",
-    "d_fine": "`o_proj` for `out_proj`, and the feed-forward layers become a list in `mlp`",
+    "d_fine": "attention's `out_proj` becomes `o_proj`, and the feed-forward layers become a list in `mlp`",
     "deepseek_ocr2": "SAM encoder, vision encoder and projector get their places; per-expert Linears become stacked experts",
     "deepseek_v4": "the publisher's short names become today's; per-expert w1, w2, w3 become stacked experts",
-    "deformable_detr": "`o_proj` for `out_proj`, and the feed-forward layers move into `mlp`",
+    "deformable_detr": "attention's `out_proj` becomes `o_proj`, and the feed-forward layers move into `mlp`",
     "dinov3_convnext": "the stages move below `model`",
     "dinov3_vit": "the layers move below `model`",
     "emu3": "text model and image tokenizer move below `model`",
@@ -193,7 +210,7 @@ DOES = {
     "exaone_moe": "the experts of Qwen2-MoE, and the router's bias moves to the gate",
     "fuyu": "language model and image embedding move below `model`",
     "gemma4_unified": "the vision embedder's parts move into `embed_vision`",
-    "glm5_next": "per-expert Linears become stacked experts, three short convolutions one; forget gate and hyper-connections get their modules",
+    "glm5_next": "per-expert Linears become stacked experts, three short convolutions one; hyper-connections get names",
     "granite_speech": "language model, encoder and projector move below `model`",
     "granitemoe": "the experts' names of today; they were stacked from the start",
     "hrm_text": "fused gate/up and gate/q/k/v projections come apart",
@@ -206,7 +223,7 @@ DOES = {
     "kimi_k25": "towers move below `model`; vision qkv comes apart with rows permuted for RoPE; the experts of Qwen2-MoE",
     "kimi_linear": "per-expert w1, w2, w3 become stacked experts, three short convolutions one; the forget gate gets its module",
     "laguna": "the experts of Qwen2-MoE, and the names of router bias and shared experts",
-    "legacy": "LayerNorm's gamma and beta and weight norm's g and v; include it with `--rules auto --rules legacy`",
+    "legacy": "old names of LayerNorm and weight norm, for any model, with `--rules auto --rules legacy`",
     "lfm2_moe": "per-expert w1, w2, w3 become stacked experts",
     "llava": "towers and projector move below `model`",
     "llava_next": "LLaVA's names, and the newline embedding moves below `model`",
@@ -217,7 +234,7 @@ DOES = {
     "minimax_m3_vl": "towers get their places; per-expert w1, w2, w3 become stacked experts, gate and up projections one",
     "mixtral": "per-expert w1, w2, w3 become stacked experts in `mlp`",
     "mllama": "language and vision model and projector move below `model`",
-    "nemotron_h": "`model` for `backbone`, and per-expert Linears become stacked experts",
+    "nemotron_h": "the level `backbone` becomes `model`, and per-expert Linears become stacked experts",
     "nomic_bert": "layer, norm and MLP names of today; one qkv tensor becomes q, k and v",
     "olmo_hybrid": "norm names of today, and three short convolutions of unequal width become one",
     "paddleocr_vl": "vision tower, projector and language model get their places below `model`",
@@ -231,7 +248,7 @@ DOES = {
     "qwen3_vl_moe": "stacked experts that were saved transposed are turned",
     "qwen4_exp_text": "Qwen3.5-MoE's text model, and the shards of the n-gram embedding are joined",
     "radio": "the publisher's patch generator and blocks; one qkv tensor becomes query, key and value",
-    "rt_detr": "`o_proj` for `out_proj`, the feed-forward layers move into `mlp`, the encoder into `aifi`",
+    "rt_detr": "attention's `out_proj` becomes `o_proj`, the feed-forward layers move into `mlp`, the encoder into `aifi`",
     "sam3_tracker": "the tracker's part of a whole SAM 3 checkpoint",
     "sapiens2": "the publisher's names; fused gate/up tensors come apart",
     "shieldgemma2": "one more level `model`",
@@ -246,13 +263,6 @@ DOES = {
     "vibevoice_asr": "language model, tokenizers and projector move below `model`",
     "video_llava": "towers and projector move below `model`",
 }
-
-# How a model type is written, where its class name does not say it.
-TITLES = {
-    "aya_vision": "Aya Vision", "blip-2": "BLIP-2", "deepseek_v3": "DeepSeek-V3", "deepseek_v4": "DeepSeek-V4", "detr": "DETR", "legacy": "Legacy names",
-    "llava": "LLaVA", "llava_next": "LLaVA-NeXT", "mixtral": "Mixtral", "qwen2_moe": "Qwen2-MoE", "qwen3_moe": "Qwen3-MoE", "qwen3_vl_moe": "Qwen3-VL-MoE",
-    "pp_chart2table": "PP-Chart2Table", "mlcd": "MLCD", "mlcd_vision": "MLCD", "xCLIPTextModel": "X-CLIP text model", "xCLIPVisionModel": "X-CLIP vision model", "MtpModel": "Multi-token prediction",
-}  # fmt: skip
 
 
 def no_class(entry):

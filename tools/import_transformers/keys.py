@@ -1,8 +1,10 @@
 """Whether a model's conversion needs to know the fused layout's own keys, and those keys as globs.
 
-Offline there is no model to ask. So each class's keys are taken back to its publisher's layout and forward again, by the names alone and with no
-knowledge of the fused layout; where that does not return to the same keys but does with them, the rule file has to bring them.
+Offline there is no model to ask. So each class's keys are taken back to its publisher's layout and forward again, by the
+names alone and with no knowledge of the fused layout; where that does not return to the same keys but does with them, the
+rule file has to bring them.
 """
+
 import re
 
 PAIRED = {
@@ -14,7 +16,7 @@ PAIRED = {
     "ErnieSplitAndDecoupleTextVisionExperts": "ErnieFuseAndSplitTextVisionExperts",
 }
 MAKES_LISTS = ("SplitModulelist", "ErnieSplitAndDecoupleTextVisionExperts")
-LIST_LENGTH = 2     # as many experts as it takes to see a list
+LIST_LENGTH = 2  # as many experts as it takes to see a list
 
 
 def as_text(target):
@@ -38,7 +40,9 @@ class Pattern:
         self.targets = [text for text, _ in texts]
         group = next((g for _, g in texts if g), None)
         self.sources = [self.source(i, p, group) for i, p in enumerate(self.given_sources)]
-        self.regex = re.compile("|".join(f"(?P<g{i}>{p.replace('*.', '.*' + chr(92) + '.')})" for i, p in enumerate(self.sources)))
+        self.regex = re.compile(
+            "|".join(f"(?P<g{i}>{p.replace('*.', '.*' + chr(92) + '.')})" for i, p in enumerate(self.sources))
+        )
         self.guard_seen = False
 
     def source(self, i, pattern, group):
@@ -65,7 +69,7 @@ class Pattern:
     def apply(self, key):
         """(new key, replacement) or None."""
         prefix = self.prefix_of(key)
-        if prefix is None or not (match := self.regex.search(key[len(prefix):])):
+        if prefix is None or not (match := self.regex.search(key[len(prefix) :])):
             return None
         name = next(n for n, v in match.groupdict().items() if v is not None)
         i = int(name[1:])
@@ -76,7 +80,7 @@ class Pattern:
         replacement = self.targets[i if self.kind == "GroupWeightRename" else 0]
         if r"\1" in replacement:
             replacement = replacement.replace(r"\1", match.group(self.regex.groupindex[name] + 1))
-        return prefix + key[len(prefix):].replace(match.group(), replacement, 1), replacement
+        return prefix + key[len(prefix) :].replace(match.group(), replacement, 1), replacement
 
     def prefix_of(self, key):
         if self.t.get("scope_prefix") is None:
@@ -90,7 +94,7 @@ class Pattern:
         count = LIST_LENGTH if set(MAKES_LISTS) & set(self.operations) or any("*" in t for t in self.targets) else 1
         for target in self.targets:
             for i in range(count):
-                yield key[:at] + target.replace("*", str(i)) + key[at + len(replacement):]
+                yield key[:at] + target.replace("*", str(i)) + key[at + len(replacement) :]
 
 
 def prefix_patterns(t):
@@ -106,7 +110,9 @@ def natural(key):
 
 def reverse(transforms, keys, skip_prefixes):
     """The publisher's keys of a model with these keys."""
-    inverted = [Pattern(t).inverse() for t in reversed(transforms) if not (skip_prefixes and t["kind"] == "PrefixChange")]
+    inverted = [
+        Pattern(t).inverse() for t in reversed(transforms) if not (skip_prefixes and t["kind"] == "PrefixChange")
+    ]
     renamings = [p for p in inverted if p.kind != "WeightConverter"]
     converters = [p for p in inverted if p.kind == "WeightConverter"]
     out = set()
@@ -152,8 +158,8 @@ def forward(transforms, keys, base="", known=None):
 def fit(key, base, known):
     if not base or known(key):
         return key
-    if key.startswith(base + ".") and known(key[len(base) + 1:]):
-        return key[len(base) + 1:]
+    if key.startswith(base + ".") and known(key[len(base) + 1 :]):
+        return key[len(base) + 1 :]
     return f"{base}.{key}" if known(f"{base}.{key}") else key
 
 
@@ -162,7 +168,10 @@ def needed(model):
     own = set(model.keys)
     for skip_prefixes in (True, False):
         original = reverse(model.transforms, own, skip_prefixes)
-        if forward(model.transforms, original) != own and forward(model.transforms, original, model.base, own.__contains__) == own:
+        if (
+            forward(model.transforms, original) != own
+            and forward(model.transforms, original, model.base, own.__contains__) == own
+        ):
             return True
     return False
 

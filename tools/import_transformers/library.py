@@ -1,4 +1,5 @@
 """Classes with the same transforms become one rule file."""
+
 import re
 from dataclasses import dataclass, field
 
@@ -12,13 +13,13 @@ class Rules:
     name: str
     include: list = field(default_factory=list)
     transforms: list = field(default_factory=list)
-    submodels: list = field(default_factory=list)      # [(config path or '.', module, rules)]
+    submodels: list = field(default_factory=list)  # [(config path or '.', module, rules)]
     base: str = ""
     model_types: list = field(default_factory=list)
     architectures: list = field(default_factory=list)  # [] = every class of these model types
     classes: list = field(default_factory=list)
     entry: str | None = None
-    keys: dict = field(default_factory=dict)           # {class: [glob]}
+    keys: dict = field(default_factory=dict)  # {class: [glob]}
 
 
 class Library:
@@ -35,7 +36,8 @@ class Library:
         for rules in self.files.values():
             if rules.classes:
                 rules.submodels = self.submodels(self.models[rules.classes[0]])
-                rules.keys = {self.models[c].cls: keys.globs(self.models[c].keys) for c in rules.classes if keys.needed(self.models[c])}
+                own = [self.models[c] for c in rules.classes]
+                rules.keys = {m.cls: keys.globs(m.keys) for m in own if keys.needed(m)}
         for model_type in autos["MODEL"]:
             if model_type in entries and model_type not in self.of_type and not self.files[model_type].classes:
                 self.files[model_type].model_types = [model_type]
@@ -53,13 +55,14 @@ class Library:
         for part in model.parts:
             if any(part.path.startswith(p.path + ".") for p in out):
                 continue
-            if part.entry or part.auto and part.config not in [p.config for p in out if p.path != part.path and not is_sibling(p, part)]:
+            if part.entry or part.auto:
                 out.append(part)
         return out
 
     def signature(self, model):
-        parts = tuple((relative(p.path, model.base), p.config, p.cls if not p.auto else None, p.auto) for p in self.direct_parts(model))
-        return (model.model_type, model.entry, model.base, parts)
+        parts = self.direct_parts(model)
+        described = tuple((relative(p.path, model.base), p.config, None if p.auto else p.cls) for p in parts)
+        return (model.model_type, model.entry, model.base, described)
 
     def group(self):
         groups = {}
@@ -146,8 +149,9 @@ class Library:
         out = {}
         for model_type, cls in (self.autos[kind] if kind else {}).items():
             name, plain = self.of_class.get(cls), self.of_type.get(model_type)
-            if name and re.search(r"(Backbone|ForCausalLM)$", cls) and model_type in self.files[name].model_types and not self.same(name, plain):
-                out[model_type] = name
+            if name and re.search(r"(Backbone|ForCausalLM)$", cls) and model_type in self.files[name].model_types:
+                if not self.same(name, plain):
+                    out[model_type] = name
         return out
 
     def same(self, name, other):
@@ -189,11 +193,6 @@ class Library:
             if chosen:
                 out += self._flatten(self.files[chosen], sub or {}, f"{path}.{module}" if path else module, base)
         return out
-
-
-def is_sibling(p, q):
-    """Two modules of one sub-config side by side, not one in the other."""
-    return not (p.path + ".").startswith(q.path + ".") and not (q.path + ".").startswith(p.path + ".")
 
 
 def relative(path, base):

@@ -1,4 +1,5 @@
 """The command: read, build, write, and say what could not be built."""
+
 import argparse
 import os
 import sys
@@ -9,9 +10,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def arguments():
-    p = argparse.ArgumentParser(prog="import-transformers", description="Write Tenon's rule library from the installed transformers.")
-    p.add_argument("--rules", type=Path, default=ROOT / "rules" / "models", help="folder for the rule files (default: %(default)s)")
-    p.add_argument("--table", type=Path, default=ROOT / "rules" / "registry.json", help="the table of entries and classes (default: %(default)s)")
+    p = argparse.ArgumentParser(
+        prog="import-transformers", description="Write Tenon's rule library from the installed transformers."
+    )
+    p.add_argument("--rules", type=Path, default=ROOT / "rules" / "models", help="folder for the rule files")
+    p.add_argument("--table", type=Path, default=ROOT / "rules" / "registry.json", help="table of entries and classes")
     p.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
     return p.parse_args()
 

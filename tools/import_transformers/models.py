@@ -1,4 +1,5 @@
 """Every model class, built on the meta device, and where the registry's entries apply inside it."""
+
 import contextlib
 import copy
 import importlib
@@ -16,29 +17,29 @@ BUILD_SECONDS = 120
 class Part:
     """A sub-model: a PreTrainedModel inside another one."""
 
-    path: str                 # module path in the root model
+    path: str  # module path in the root model
     cls: str
     model_type: str
-    config_type: str          # its model_type as config.json has it
-    config: str | None        # path of its config in the root's ('' = the same one); None: not to be found there
-    auto: bool                # its class is chosen by the sub-config's model_type
-    entry: str | None         # the registry's entry that applies to it
+    config_type: str  # its model_type as config.json has it
+    config: str | None  # path of its config in the root's ('' = the same one); None: not to be found there
+    auto: bool  # its class is chosen by the sub-config's model_type
+    entry: str | None  # the registry's entry that applies to it
 
 
 @dataclass
 class Model:
     """One class, built."""
 
-    name: str                 # the class's name, and `Class:model_type` where it is built from another model's config
+    name: str  # the class's name, and `Class:model_type` where it is built from another model's config
     cls: str
     model_type: str
     base: str
     entry: str | None
     by_class: bool
     parts: list[Part]
-    transforms: list          # what the reference gives: scoped, without the legacy names
+    transforms: list  # what the reference gives: scoped, without the legacy names
     config: dict = field(repr=False)
-    keys: dict = field(repr=False)      # {key: shape} of the state dict
+    keys: dict = field(repr=False)  # {key: shape} of the state dict
 
 
 def model_classes():
@@ -56,9 +57,14 @@ def model_classes():
             failed[name] = one_line(e)
             continue
         if hasattr(module, "requires_backends"):
-            module.requires_backends = lambda *_: None      # losses and processors ask for packages that the modules do not need
+            module.requires_backends = lambda *_: None  # losses ask for packages that the modules do without
         for cls_name, cls in vars(module).items():
-            if inspect.isclass(cls) and issubclass(cls, PreTrainedModel) and cls.__module__ == name and "PreTrainedModel" not in cls_name:
+            if (
+                inspect.isclass(cls)
+                and issubclass(cls, PreTrainedModel)
+                and cls.__module__ == name
+                and "PreTrainedModel" not in cls_name
+            ):
                 classes[cls_name] = cls
     return classes, failed
 
@@ -81,9 +87,11 @@ def time_limit(seconds):
 
 
 def candidate_configs(cls):
-    """Configs to try for a class: its own with the hand-kept settings; for an inner class, its model's sub-configs and the package's other ones."""
+    """Configs to try for a class: its own with the hand-kept settings; for an inner class also the sub-configs, and the
+    other configs of its model."""
     module = importlib.import_module(cls.config_class.__module__)
-    others = [c for _, c in sorted(vars(module).items()) if inspect.isclass(c) and c.__module__ == module.__name__ and c is not cls.config_class]
+    found = [c for _, c in sorted(vars(module).items()) if inspect.isclass(c) and c.__module__ == module.__name__]
+    others = [c for c in found if c is not cls.config_class]
     for config_class in [cls.config_class, *others]:
         config = facts.config_for(cls.__name__ if config_class is cls.config_class else "", config_class)
         yield config
@@ -175,7 +183,12 @@ def shared_classes(classes, entries):
     from transformers import CONFIG_MAPPING
 
     own = {c.config_class.model_type for c in classes.values() if c.config_class}
-    pairs = {(t, c) for mapping in auto_classes().values() for t, c in mapping.items() if t in entries and t not in own and c in classes}
+    pairs = {
+        (t, c)
+        for mapping in auto_classes().values()
+        for t, c in mapping.items()
+        if t in entries and t not in own and c in classes
+    }
     for model_type, name in sorted(pairs):
         config_class = CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else None
         if config_class and config_class.model_type == model_type:
@@ -205,7 +218,8 @@ def measure(cls, entries, config_class=None):
 
 
 def auto_classes():
-    """{kind: {model type: class}}: what AutoModel ("MODEL"), AutoBackbone ("BACKBONE"), AutoModelForCausalLM ("CAUSAL_LM"), ... build."""
+    """{kind: {model type: class}}: what AutoModel ("MODEL"), AutoBackbone ("BACKBONE"), AutoModelForCausalLM ("CAUSAL_LM")
+    and the others build."""
     from transformers.models.auto import modeling_auto
 
     out = {}

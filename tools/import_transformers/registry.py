@@ -1,4 +1,5 @@
 """The registry's entries as plain transforms."""
+
 import inspect
 
 ALWAYS = ("dim", "dim0", "dim1", "stack_dim", "concat_dim")
@@ -62,7 +63,7 @@ def includes(entries, aliases):
             if base is None:
                 break
             taken.append(base)
-            rest = rest[len(entries[base]):]
+            rest = rest[len(entries[base]) :]
         out[name] = (taken, rest)
     return out
 

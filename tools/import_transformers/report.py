@@ -1,6 +1,6 @@
 """What is said about the library: one sentence per file, the table, and what differs or could not be built."""
-from . import facts, keys
 
+from . import facts, keys
 
 PART = {
     "backbone_config": "backbone",
@@ -13,30 +13,27 @@ PART = {
 
 
 def about(rules, found):
-    """One sentence: the hand-kept one of the entry or of the entry it repeats, else the names of the parts."""
-    name = facts.TITLES.get(rules.name) or title(rules, found)
-    source = rules.name if rules.name in facts.DOES else rules.include[0] if rules.include and not rules.transforms else None
-    while source and source not in facts.DOES:
-        source = next(iter(found.files[source].include), None)
-    if source:
-        return f"{name} - {facts.DOES[source]}."
+    """One sentence: the hand-kept one of the entry or of the entry that it repeats, else the names of the parts."""
+    if rules.name in facts.DOES:
+        return sentence(facts.DOES[rules.name])
     if rules.transforms:
-        return f"{name} - {kinds(rules.transforms)}."
-    return f"{name} - the rules of its {' and '.join(dict.fromkeys(part_name(s) for s in rules.submodels))}."
+        return sentence(kinds(rules.transforms))
+    base = next(iter(rules.include), None)
+    while base and base not in facts.DOES:
+        base = next(iter(found.files[base].include), None)
+    if base:
+        return f"As in {base}, {facts.DOES[base]}."
+    return f"The rules of its {' and '.join(dict.fromkeys(part_name(s) for s in rules.submodels))}."
+
+
+def sentence(text):
+    return text[0].upper() + text[1:] + "."
 
 
 def part_name(submodel):
     where, module, chosen = submodel
     last = where.split(".")[-1]
     return PART.get(last) or (chosen if where == "." else last.removesuffix("_config").replace("_", " "))
-
-
-def title(rules, found):
-    """The entry or class that a file is named by, a model type by the class that AutoModel builds for it."""
-    if rules.name[0].isupper():
-        return rules.name
-    plain = found.autos["MODEL"].get(rules.name, rules.classes[0].split(":")[0] if rules.classes else rules.name)
-    return plain.removesuffix("Model") or rules.name
 
 
 def kinds(transforms):
@@ -47,7 +44,8 @@ def kinds(transforms):
 
 
 def differences(found):
-    """[(class, what is wrong)]: another list than the reference's, or names that do not come back from the publisher's layout."""
+    """[(class, what is wrong)]: another list than the reference's, or names that do not come back from the publisher's
+    layout."""
     out = []
     for model in found.models.values():
         if not found.wants_file(model):
@@ -55,12 +53,13 @@ def differences(found):
         name = found.find(saved_config(model))
         got = found.flatten(name, saved_config(model)) if name else []
         if got != model.transforms:
-            out.append((model.name, f"{len(got)} transforms by the library, {len(model.transforms)} by the reference, not the same"))
+            out.append((model.name, f"{len(got)} transforms, not the reference's {len(model.transforms)}"))
         known = keys.matcher(found.files[name].keys.get(model.cls)) if name else None
         for skip_prefixes in (True, False):
             back = keys.forward(got, keys.reverse(got, model.keys, skip_prefixes), model.base, known)
             if back != set(model.keys):
-                out.append((model.name, f"{len(back ^ set(model.keys))} keys do not come back, {min(back ^ set(model.keys))}"))
+                other = back ^ set(model.keys)
+                out.append((model.name, f"{len(other)} keys do not come back, {min(other)}"))
     return out
 
 
@@ -69,7 +68,8 @@ def saved_config(model):
 
 
 def table(found, not_built, origin):
-    """entry -> its file and the classes that it serves, or why there are none; class -> file and number of transforms; what was not built."""
+    """Entry -> its file and the classes that it serves, or why there are none; class -> file and number of transforms;
+    class -> why it was not built."""
     classes = {m.name: found.find(saved_config(m)) for m in found.models.values()}
     served = {}
     for model in found.models.values():
@@ -77,15 +77,24 @@ def table(found, not_built, origin):
             served.setdefault(entry, []).append(model.name)
     return {
         "origin": origin,
-        "entries": {e: {"rules": e, "classes": sorted(served.get(e, []))[:6]} | ({} if served.get(e) else {"none": facts.no_class(e)}) for e in found.entries},
-        "classes": {c: {"model_type": found.models[c].model_type, "rules": f, "transforms": len(found.models[c].transforms)} for c, f in classes.items() if f and found.models[c].transforms},
+        "entries": {e: entry_row(e, sorted(served.get(e, []))) for e in found.entries},
+        "classes": {c: class_row(found.models[c], f) for c, f in classes.items() if f and found.models[c].transforms},
         "not_built": dict(sorted(not_built.items())),
     }
 
 
+def entry_row(entry, classes):
+    return {"rules": entry, "classes": classes[:6]} | ({} if classes else {"none": facts.no_class(entry)})
+
+
+def class_row(model, rules):
+    return {"model_type": model.model_type, "rules": rules, "transforms": len(model.transforms)}
+
+
 def show(found, not_built, origin, wrong, changed, stale):
     entries = [r for r in found.files.values() if r.entry]
-    print(f"{origin}: {len(entries)} registry entries, {len(found.files)} rule files, {len(found.models)} classes built, {len(not_built)} not built")
+    print(f"{origin}: {len(entries)} registry entries, {len(found.files)} rule files")
+    print(f"{len(found.models)} classes built, {len(not_built)} not built")
     for name, reason in sorted(not_built.items()):
         print(f"  not built: {name}: {reason}")
     for name, what in wrong:

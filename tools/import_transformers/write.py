@@ -1,4 +1,5 @@
 """YAML as a person would write it: one transform a line where it fits."""
+
 import json
 import re
 
@@ -18,7 +19,11 @@ def scalar(value):
         return str(value)
     if " " in value and SENTENCE.fullmatch(value) and "," not in value:
         return value
-    if PLAIN.fullmatch(value) and value.lower() not in RESERVED and not re.fullmatch(r"[.0-9e+-]+|\.nan|\.inf", value.lower()):
+    if (
+        PLAIN.fullmatch(value)
+        and value.lower() not in RESERVED
+        and not re.fullmatch(r"[.0-9e+-]+|\.nan|\.inf", value.lower())
+    ):
         return value
     return "'" + value.replace("'", "''") + "'"
 
@@ -43,7 +48,9 @@ def operation(op):
 
 def transform(t):
     """The lines of one list item, indented by two."""
-    fields = {k: one_or_list(v) if k.endswith("_patterns") else v for k, v in t.items() if k not in ("kind", "operations")}
+    fields = {
+        k: one_or_list(v) if k.endswith("_patterns") else v for k, v in t.items() if k not in ("kind", "operations")
+    }
     line = f"  - {t['kind']}: {flow(fields)}"
     if "operations" not in t and len(line) <= WIDTH:
         return [line]
@@ -56,7 +63,11 @@ def transform(t):
             out += [f"      {name}:"] + [f"        - {flow(v)}" for v in value]
     if "operations" in t:
         line = "      operations: [" + ", ".join(operation(op) for op in t["operations"]) + "]"
-        out += [line] if len(line) <= WIDTH else ["      operations:"] + [l for op in t["operations"] for l in operation_lines(op)]
+        out += (
+            [line]
+            if len(line) <= WIDTH
+            else ["      operations:"] + [l for op in t["operations"] for l in operation_lines(op)]
+        )
     return out
 
 
@@ -67,7 +78,11 @@ def operation_lines(op):
     out = [f"        - {op['op']}:"]
     for name, value in op.items():
         if name != "op":
-            out += listing(name, value, "            ") if isinstance(value, list) else [f"            {name}: {flow(value)}"]
+            out += (
+                listing(name, value, "            ")
+                if isinstance(value, list)
+                else [f"            {name}: {flow(value)}"]
+            )
     return out
 
 

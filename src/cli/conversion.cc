@@ -48,9 +48,11 @@ std::vector<FinishedShard> finished_before(const PlannedConversion& planned, con
                                            Console& console) {
   const auto recorded = staged.begin(journal_head_of(planned, request));
   if (recorded.empty()) return {};
-  ProgressBar bar(console, "checking what is there", size_of(planned.plan));
-  auto finished =
-      still_finished(recorded, planned.plan, staged.folder(), engine_options(request, interrupt, bar));
+  const auto check = [&] {
+    ProgressBar bar(console, "checking", size_of(planned.plan));
+    return still_finished(recorded, planned.plan, staged.folder(), engine_options(request, interrupt, bar));
+  };
+  auto finished = check();
   console.message(
       fmt::format("going on: {} of {} shards are complete", finished.size(), planned.plan.shards.size()));
   return finished;
@@ -64,8 +66,21 @@ EngineResult write_shards(const PlannedConversion& planned, const ConvertRequest
   ProgressBar bar(console, "converting", to_write);
   EngineOptions options = engine_options(request, interrupt, bar);
   options.finished = finished;
-  options.shard_finished = [&](const FinishedShard& shard) { staged.finished(shard); };
-  return execute(planned.plan, planned.source, staged.folder(), options);
+  std::size_t complete = finished.size();
+  options.shard_finished = [&](const FinishedShard& shard) {
+    staged.finished(shard);
+    ++complete;
+  };
+  try {
+    return execute(planned.plan, planned.source, staged.folder(), options);
+  } catch (const Interrupted&) {
+    bar.clear();
+    console.message(complete == 0
+                        ? "nothing is left of what was begun"
+                        : fmt::format("{} of {} shards are complete: --resume goes on with the others",
+                                      complete, planned.plan.shards.size()));
+    throw;
+  }
 }
 
 // What was written, read again and taken back to the source's layout. Says what differs.
@@ -91,7 +106,8 @@ ConversionReport report_of(const PlannedConversion& planned, const ConvertReques
   report.source_tensors = planned.source.tensors.size();
   report.output_tensors = planned.plan.outputs.size();
   report.shards = planned.plan.shards.size();
-  report.bytes = written.bytes_written;
+  for (const auto& output : planned.plan.outputs) report.bytes += output.bytes;
+  report.bytes_written = written.bytes_written;
   report.verified = request.verify;
   report.hash = name_of(request.hash);
   return report;
@@ -110,6 +126,9 @@ ConversionReport carry_out(const PlannedConversion& planned, const ConvertReques
 
   // The engine hashes the bytes while they pass, so that the manifest costs no second reading.
   const EngineResult written = write_shards(planned, request, staged, interrupt, console);
+  if (!written.space_reserved) {
+    console.message("note: this file system cannot reserve space: a full disk shows only while writing");
+  }
   ConversionReport report = report_of(planned, request, written);
   if (request.verify) report.findings = verify(planned, request, staged, interrupt, console);
   if (!report.findings.empty()) return report;

@@ -16,6 +16,7 @@ constexpr auto kRedraw = 100ms;
 constexpr auto kRateWindow = 5s;
 constexpr int kWidestBar = 40;
 constexpr int kNarrowestBar = 10;
+constexpr int kFiguresWidth = 52;  // room for the longest figures, so that the bar keeps its length
 
 std::string time_left(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::min(seconds, 359999.0) + 0.5);
@@ -42,7 +43,7 @@ std::string progress_line(std::string_view label, std::uint64_t done, std::uint6
     figures += fmt::format("  {}/s  {}", human_bytes(static_cast<std::uint64_t>(bytes_per_second)),
                            time_left(static_cast<double>(total - done) / bytes_per_second));
   }
-  const int room = width - 1 - static_cast<int>(label.size() + figures.size()) - 6;
+  const int room = width - 1 - static_cast<int>(label.size()) - 6 - kFiguresWidth;
   if (room < kNarrowestBar) {
     return fmt::format("{}  {}", label, figures).substr(0, static_cast<std::size_t>(std::max(width - 1, 0)));
   }
@@ -58,7 +59,7 @@ ProgressBar::ProgressBar(const Console& console, std::string label, std::uint64_
       total_(total),
       samples_{{Clock::now(), 0}} {}
 
-ProgressBar::~ProgressBar() {
+void ProgressBar::clear() {
   if (terminal_ == nullptr) return;
   std::fputs("\r\033[K", terminal_);
   std::fflush(terminal_);

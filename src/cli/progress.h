@@ -19,13 +19,15 @@ std::string progress_line(std::string_view label, std::uint64_t done, std::uint6
 class ProgressBar {
  public:
   ProgressBar(const Console& console, std::string label, std::uint64_t total);
-  /// Takes the bar off the terminal.
-  ~ProgressBar();
+  ~ProgressBar() { clear(); }
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
   /// Draws at most ten times a second. Called from any thread, never concurrently.
   void update(std::uint64_t done);
+
+  /// Takes the bar off the terminal, so that something else can be said there.
+  void clear();
 
  private:
   using Clock = std::chrono::steady_clock;

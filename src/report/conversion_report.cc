@@ -12,8 +12,9 @@ namespace tenon {
 namespace {
 
 std::uint64_t rate_of(const ConversionReport& report) {
-  return report.seconds > 0 ? static_cast<std::uint64_t>(static_cast<double>(report.bytes) / report.seconds)
-                            : 0;
+  return report.seconds > 0
+             ? static_cast<std::uint64_t>(static_cast<double>(report.bytes_written) / report.seconds)
+             : 0;
 }
 
 std::string counted(std::uint64_t number, const char* noun) {
@@ -57,10 +58,14 @@ std::string conversion_text(const ConversionReport& report) {
     return out + fmt::format("{}: not made: what was written differs from the source in {}\n",
                              visible(report.destination), counted(report.findings.size(), "tensor"));
   }
-  return fmt::format("{}: {} ({} layout) from {}, {} in {}, {:.2f} s, {}/s{}\n", visible(report.destination),
-                     counted(report.output_tensors, "tensor"), name_of(report.to), report.source_tensors,
-                     human_bytes(report.bytes), counted(report.shards, "shard"), report.seconds,
-                     human_bytes(rate_of(report)), report.verified ? ", verified" : "");
+  const std::string resumed = report.bytes_written == report.bytes
+                                  ? ""
+                                  : fmt::format(", {} of it now", human_bytes(report.bytes_written));
+  return fmt::format("{}: {} ({} layout) from {}, {} in {}{}, {:.2f} s, {}/s{}\n",
+                     visible(report.destination), counted(report.output_tensors, "tensor"),
+                     name_of(report.to), report.source_tensors, human_bytes(report.bytes),
+                     counted(report.shards, "shard"), resumed, report.seconds, human_bytes(rate_of(report)),
+                     report.verified ? ", verified" : "");
 }
 
 nlohmann::ordered_json conversion_json(const ConversionReport& report) {
@@ -72,6 +77,7 @@ nlohmann::ordered_json conversion_json(const ConversionReport& report) {
           {"output_tensors", report.output_tensors},
           {"shards", report.shards},
           {"bytes", report.bytes},
+          {"bytes_written", report.bytes_written},
           {"seconds", report.seconds},
           {"bytes_per_second", rate_of(report)},
           {"hash", report.hash},

@@ -18,7 +18,8 @@ struct ConversionReport {
   std::uint64_t source_tensors = 0;
   std::uint64_t output_tensors = 0;
   std::uint64_t shards = 0;
-  std::uint64_t bytes = 0;            // written
+  std::uint64_t bytes = 0;            // of all output tensors
+  std::uint64_t bytes_written = 0;    // less with --resume
   double seconds = 0;                 // from opening the source to the finished destination
   bool verified = false;              // what was written was read again and compared with the source
   std::string hash;                   // "xxh3", "sha256" or "none"

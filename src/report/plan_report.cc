@@ -101,7 +101,7 @@ std::string config_text(const Plan& plan) {
   return out.empty() ? "" : out + "\n";
 }
 
-// What choosing the rules noted stands at the top already.
+// The plan repeats the notes on how the rules were chosen, which stand above.
 std::string notes_text(const RuleSet& rules, const Plan& plan) {
   std::string out;
   for (const auto& note : plan.notes) {

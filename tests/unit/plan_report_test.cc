@@ -32,7 +32,8 @@ TEST_CASE("a plan tells what was chosen, what becomes of the tensors, and what i
   plan.outputs = {{"a", {}, -1, 0, 0, 8}, {"b", {}, 0, 0, 8, 32}, {"new", {}, -1, 0, 40, 4}};
   plan.shards = {{"model.safetensors", "", 144}};
   plan.config_edits = {{"fusion_config.qkv", std::nullopt, true}};
-  plan.notes = {{Severity::kNote, "", {}, "parts of 'qkv' assumed equal", ""}};
+  plan.notes = {{Severity::kNote, "", {}, rules.notes[0], ""},
+                {Severity::kNote, "", {}, "parts of 'qkv' assumed equal", ""}};
   plan.hash = "xxh3-128:00";
   CHECK(plan_text(source, rules, plan) ==
         R"(moe to the fused layout

@@ -5,10 +5,9 @@
 using namespace tenon;
 
 TEST_CASE("the bar shows share, bytes, rate and time left") {
-  CHECK(progress_line("converting", 4'000'000'000, 10'000'000'000, 2e9, 74) ==
+  CHECK(progress_line("converting", 4'000'000'000, 10'000'000'000, 2e9, 79) ==
         "converting  [####------]   40%  4.00 GB of 10.00 GB  2.00 GB/s  0:03 left");
-  CHECK(progress_line("converting", 0, 10, 0, 60) ==
-        "converting  [--------------------------]    0%  0 B of 10 B");
+  CHECK(progress_line("converting", 0, 10, 0, 79) == "converting  [----------]    0%  0 B of 10 B");
   CHECK(progress_line("verifying", 10, 10, 0, 30) == "verifying  100%  10 B of 10 B");
 }
 

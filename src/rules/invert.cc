@@ -68,6 +68,7 @@ Operation invert(const Operation& operation) {
 Transform invert(const Transform& transform) {
   Transform out = transform;
   out.inverted = !transform.inverted;
+  out.source_places.clear();
   out.modules = nullptr;  // the fused layout's keys name a family's modules by themselves
   if (transform.kind == TransformKind::kPrefixChange) {
     std::swap(out.prefix_to_add, out.prefix_to_remove);

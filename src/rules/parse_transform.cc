@@ -77,10 +77,22 @@ void check_counts(MapReader& map, const Transform& t) {
   }
 }
 
-void check_patterns(MapReader& map, const Transform& t) {
-  for (const auto& source : t.source_patterns) {
-    if (const auto error = pattern_error(source))
-      map.error(map.node(), fmt::format("pattern '{}': {}", source, *error));
+std::vector<Place> places_of(const YamlFile& yaml, const YAML::Node& texts) {
+  std::vector<Place> out;
+  if (texts.IsDefined() && texts.IsScalar()) out.push_back(yaml.place(texts));
+  if (!texts.IsDefined() || !texts.IsSequence()) return out;
+  for (const auto& item : texts) {
+    if (item.IsScalar()) out.push_back(yaml.place(item));
+  }
+  return out;
+}
+
+void check_patterns(const Transform& t, Diagnostics& diagnostics) {
+  for (std::size_t i = 0; i < t.source_patterns.size(); ++i) {
+    if (const auto error = pattern_error(t.source_patterns[i])) {
+      diagnostics.add({Severity::kError, "bad-pattern", t.source_places[i],
+                       fmt::format("pattern '{}': {}", t.source_patterns[i], *error), ""});
+    }
   }
 }
 
@@ -113,10 +125,11 @@ std::optional<Transform> parse_transform(const YamlFile& yaml, const YAML::Node&
   } else {
     t.source_patterns = map.texts("source_patterns");
     t.target_patterns = map.texts("target_patterns");
+    t.source_places = places_of(yaml, map.take("source_patterns"));
     if (t.kind == TransformKind::kWeightConverter) read_operations(yaml, map, t, diagnostics);
     if (t.kind == TransformKind::kWeightRenaming) t.forward_only = map.boolean("forward_only", false);
     check_counts(map, t);
-    check_patterns(map, t);
+    check_patterns(t, diagnostics);
   }
   const auto scope = map.optional_text("scope_prefix");
   const auto base = map.optional_text("base_model_prefix");

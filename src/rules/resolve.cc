@@ -82,10 +82,10 @@ class Resolver {
       o.heads = found->get<std::int64_t>();
       return;
     }
-    diagnostics_.error(operation.place,
-                       fmt::format("PermuteForRope: config.json has no num_attention_heads{}",
-                                   o.subconfig_key.empty() ? "" : " in " + o.subconfig_key),
-                       "The permutation works head by head: add the number of heads to config.json.");
+    diagnostics_.add({Severity::kError, "rope-without-heads", operation.place,
+                      fmt::format("PermuteForRope: config.json has no num_attention_heads{}",
+                                  o.subconfig_key.empty() ? "" : " in " + o.subconfig_key),
+                      "The permutation works head by head: add the number of heads to config.json."});
   }
   template <class Other>
   void operation_(Other&, Operation&) {}

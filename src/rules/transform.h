@@ -44,6 +44,8 @@ struct Transform {
   std::shared_ptr<const std::set<std::string, std::less<>>>
       modules;  // of a family: only keys below one of these; null: any key
   Place place;
+  std::vector<Place>
+      source_places;  // of the source patterns as written; empty for a PrefixChange and an inverse
   std::vector<std::string> included_from;  // files that pulled it in, outermost first
 
   /// "qwen2_moe#1", "clip#0@vision_tower": the same for the same rule files, used by manifests and messages.

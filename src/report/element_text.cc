@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -29,9 +31,19 @@ std::string number(std::string_view hex) {
   return bits ? fmt::format("{}", std::bit_cast<T>(*bits)) : "";
 }
 
+// IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
+float half(std::uint16_t bits) {
+  const int exponent = bits >> 10 & 0x1f;
+  const int fraction = bits & 0x3ff;
+  float magnitude =
+      std::ldexp(static_cast<float>(exponent == 0 ? fraction : fraction | 0x400), std::max(exponent, 1) - 25);
+  if (exponent == 0x1f) magnitude = fraction == 0 ? INFINITY : NAN;
+  return bits >> 15 != 0 ? -magnitude : magnitude;
+}
+
 std::string f16_number(std::string_view hex) {
   const auto bits = bits_of<std::uint16_t>(hex);
-  return bits ? fmt::format("{}", static_cast<float>(std::bit_cast<_Float16>(*bits))) : "";
+  return bits ? fmt::format("{}", half(*bits)) : "";
 }
 
 std::string bf16_number(std::string_view hex) {

@@ -7,8 +7,8 @@
 
 namespace tenon {
 
-/// The folder to make, links resolved. Throws UserError where its parent is absent, and where it is the
-/// source, lies in it or holds it.
+/// The folder to make, links resolved; folders above it that are absent are made. Throws UserError where it
+/// is the source, lies in it or holds it.
 std::filesystem::path resolve_destination(const std::filesystem::path& given, const Checkpoint& source);
 
 /// Throws UserError where something stands there that may not be replaced: without `overwrite` anything but

@@ -1,7 +1,6 @@
 #include "checkpoint/stage_output.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <cerrno>
@@ -18,16 +17,6 @@ namespace fs = std::filesystem;
 
 Place place(const fs::path& path) {
   return {path.string(), 0, 0, {}, "", ""};
-}
-
-// Bytes on the disk that files of the folder hold already.
-std::uint64_t allocated_in(const fs::path& folder) {
-  std::uint64_t total = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    struct stat info {};
-    if (::lstat(entry.path().c_str(), &info) == 0) total += static_cast<std::uint64_t>(info.st_blocks) * 512;
-  }
-  return total;
 }
 
 std::uint64_t size_of_side_files(const Checkpoint& source) {
@@ -85,8 +74,7 @@ void StagedOutput::require_space(std::uint64_t bytes) const {
   if (::statvfs(work_->path().c_str(), &disk) != 0 || disk.f_blocks == 0)
     return;  // unknown, as on some networks
   const std::uint64_t needed = bytes + side_file_bytes_;
-  const std::uint64_t free =
-      static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize + allocated_in(folder());
+  const std::uint64_t free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
   if (needed <= free) return;
   throw SystemError(
       "write", destination_.string(), ENOSPC,

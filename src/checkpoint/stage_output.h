@@ -41,8 +41,8 @@ class StagedOutput {
   /// Where to write.
   std::filesystem::path folder() const { return work_->output(); }
 
-  /// Throws SystemError naming what is needed and what is free, where shards of `bytes` and the side files do
-  /// not fit.
+  /// Throws SystemError naming what is needed and what is free, where `bytes` more of shards and the side
+  /// files do not fit.
   void require_space(std::uint64_t bytes) const;
 
   /// Starts the journal. With `resume`, returns what an earlier run finished, to be verified by its hashes;

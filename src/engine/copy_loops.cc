@@ -15,7 +15,7 @@ namespace tenon {
 namespace {
 
 constexpr std::size_t kVectorBytes = 16;
-constexpr std::uint64_t kTile = 64;  // elements either way: at most 64 lines of each side at a time
+constexpr std::uint64_t kTileBytes = 128;  // two cache lines of each of as many rows as fit an element
 
 template <typename T>
 struct Lanes {
@@ -62,38 +62,61 @@ void copy_elements(const std::byte* source, std::byte* target, const ByteLoop& l
   }
 }
 
+// A tile of whole register blocks. It is turned into a scratch tile first: with power-of-two pitches the
+// lines of 64 rows fall into the same few cache sets, so that only a row at a time may be touched on either
+// side, each line in full.
+template <typename T>
+void turn_tile(const std::byte* source, std::byte* target, const ByteLoop& across, const ByteLoop& along) {
+  constexpr std::uint64_t n = kVectorBytes / sizeof(T);
+  constexpr std::uint64_t pitch = kTileBytes + kVectorBytes;
+  alignas(64) std::byte scratch[kTileBytes / sizeof(T) * pitch];
+  for (std::uint64_t i = 0; i < along.extent; i += n) {
+    const std::byte* rows = source + i * along.source_stride;
+    for (std::uint64_t k = n; k < 2 * n; ++k) {
+      __builtin_prefetch(rows + k * along.source_stride);
+      __builtin_prefetch(rows + k * along.source_stride + kTileBytes - 1);
+    }
+    for (std::uint64_t j = 0; j < across.extent; j += n) {
+      transpose_in_registers<T>(rows + j * sizeof(T), along.source_stride,
+                                scratch + j * pitch + i * sizeof(T), pitch);
+    }
+  }
+  for (std::uint64_t j = 0; j < across.extent; ++j) {
+    std::byte* to = target + j * across.target_stride;
+    if (along.extent * sizeof(T) == kTileBytes) {
+      std::memcpy(to, scratch + j * pitch, kTileBytes);
+    } else {
+      std::memcpy(to, scratch + j * pitch, along.extent * sizeof(T));
+    }
+  }
+}
+
 template <typename T>
 void copy_tile(const std::byte* source, std::byte* target, const ByteLoop& across, const ByteLoop& along) {
   constexpr std::uint64_t n = kVectorBytes / sizeof(T);
-  std::uint64_t done_across = 0;
+  ByteLoop turned{0, across.source_stride, across.target_stride};
   if (across.source_stride == sizeof(T) && along.target_stride == sizeof(T)) {
-    const std::uint64_t whole_along = along.extent / n * n;
-    for (; done_across + n <= across.extent; done_across += n) {
-      const std::byte* from = source + done_across * across.source_stride;
-      std::byte* to = target + done_across * across.target_stride;
-      for (std::uint64_t i = 0; i < whole_along; i += n) {
-        transpose_in_registers<T>(from + i * along.source_stride, along.source_stride, to + i * sizeof(T),
-                                  across.target_stride);
-      }
-      const ByteLoop rest{along.extent - whole_along, along.source_stride, along.target_stride};
-      for (std::uint64_t i = 0; i < n && rest.extent > 0; ++i) {
-        copy_elements<T>(from + whole_along * along.source_stride + i * across.source_stride,
-                         to + whole_along * sizeof(T) + i * across.target_stride, rest);
-      }
+    turned.extent = across.extent / n * n;
+    const ByteLoop whole{along.extent / n * n, along.source_stride, along.target_stride};
+    turn_tile<T>(source, target, turned, whole);
+    const ByteLoop rest{along.extent - whole.extent, along.source_stride, along.target_stride};
+    for (std::uint64_t i = 0; i < turned.extent && rest.extent > 0; ++i) {
+      copy_elements<T>(source + whole.extent * along.source_stride + i * across.source_stride,
+                       target + whole.extent * along.target_stride + i * across.target_stride, rest);
     }
   }
-  for (; done_across < across.extent; ++done_across) {
-    copy_elements<T>(source + done_across * across.source_stride, target + done_across * across.target_stride,
-                     along);
+  for (std::uint64_t i = turned.extent; i < across.extent; ++i) {
+    copy_elements<T>(source + i * across.source_stride, target + i * across.target_stride, along);
   }
 }
 
 template <typename T>
 void copy_tiles(const std::byte* source, std::byte* target, const ByteLoop& across, const ByteLoop& along) {
-  for (std::uint64_t i = 0; i < across.extent; i += kTile) {
-    const std::uint64_t height = std::min(kTile, across.extent - i);
-    for (std::uint64_t j = 0; j < along.extent; j += kTile) {
-      const std::uint64_t width = std::min(kTile, along.extent - j);
+  constexpr std::uint64_t tile = kTileBytes / sizeof(T);
+  for (std::uint64_t i = 0; i < across.extent; i += tile) {
+    const std::uint64_t height = std::min(tile, across.extent - i);
+    for (std::uint64_t j = 0; j < along.extent; j += tile) {
+      const std::uint64_t width = std::min(tile, along.extent - j);
       copy_tile<T>(source + i * across.source_stride + j * along.source_stride,
                    target + i * across.target_stride + j * along.target_stride,
                    {height, across.source_stride, across.target_stride},

@@ -5,9 +5,9 @@
 namespace tenon {
 namespace {
 
-constexpr std::uint64_t kLine = 64;  // bytes of a cache line
-constexpr std::uint64_t kWorthGoingAlone =
-    128 << 10;  // smaller tensors are written together with their neighbours
+constexpr std::uint64_t kLine = 64;                    // bytes of a cache line
+constexpr std::uint64_t kScattered = 1 << 20;          // a chunk of scattered elements: fits the second cache
+constexpr std::uint64_t kWorthGoingAlone = 128 << 10;  // smaller tensors are written with their neighbours
 
 const BytePiece* piece_at(const Target& target, std::uint64_t offset) {
   const auto [first, last] = pieces_within(target, offset, offset + 1);
@@ -28,9 +28,9 @@ std::uint64_t chunk_grid(const Box& box, std::uint64_t room) {
       [](const ByteLoop& a, const ByteLoop& b) { return a.source_stride < b.source_stride; });
   const std::uint64_t step = across->target_stride;
   const std::uint64_t whole = across->extent * step;
-  if (whole <= kChunk) return kChunk / whole * whole;
+  if (whole <= kScattered) return kScattered / whole * whole;
   const std::uint64_t line = std::max<std::uint64_t>(1, kLine / across->source_stride);
-  if (line * step <= kChunk) return kChunk / (line * step) * (line * step);
+  if (line * step <= kScattered) return kScattered / (line * step) * (line * step);
   return std::clamp<std::uint64_t>(room / step, 1, line) * step;
 }
 

@@ -44,13 +44,14 @@ std::string progress_line(std::string_view label, std::uint64_t done, std::uint6
                            time_left(static_cast<double>(total - done) / bytes_per_second));
   }
   const int room = width - 1 - static_cast<int>(label.size()) - 6 - kFiguresWidth;
-  if (room < kNarrowestBar) {
-    return fmt::format("{}  {}", label, figures).substr(0, static_cast<std::size_t>(std::max(width - 1, 0)));
+  std::string line = fmt::format("{}  {}", label, figures);
+  if (room >= kNarrowestBar) {
+    const int cells = std::min(room, kWidestBar);
+    const auto filled = static_cast<std::size_t>(share * cells);
+    line = fmt::format("{}  [{}{}]  {}", label, std::string(filled, '#'),
+                       std::string(static_cast<std::size_t>(cells) - filled, '-'), figures);
   }
-  const int cells = std::min(room, kWidestBar);
-  const auto filled = static_cast<std::size_t>(share * cells);
-  return fmt::format("{}  [{}{}]  {}", label, std::string(filled, '#'),
-                     std::string(static_cast<std::size_t>(cells) - filled, '-'), figures);
+  return line.substr(0, static_cast<std::size_t>(std::max(width - 1, 0)));
 }
 
 ProgressBar::ProgressBar(const Console& console, std::string label, std::uint64_t total)

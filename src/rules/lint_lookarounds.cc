@@ -27,7 +27,8 @@ std::optional<LostKey> lost_key(Probe& probe, std::size_t source) {
   KeyRewriter rewriter(loose);
   for (const auto& text : texts_against_lookarounds(pattern)) {
     for (const auto& [before, after] : surroundings(text.text)) {
-      const std::string kept_out = before + text.text + after;
+      std::string kept_out = before;
+      kept_out.append(text.text).append(after);
       if (probe.forward(kept_out)) continue;
       const auto made = rewriter.apply(kept_out);
       if (!made || probe.forward(made->key)) continue;

@@ -181,9 +181,21 @@ class RuleFileParser {
   void modules() {
     const YAML::Node node = map_.take("modules");
     if (!node.IsDefined()) return;
-    file_.modules_place = yaml_.place(node);
-    if (!node.IsSequence()) map_.error(node, "'modules' is a list of module programs");
+    if (!node.IsSequence()) return map_.error(node, "'modules' is a list of module programs");
     file_.modules = json_of(node);
+    remember_places(node, "");
+  }
+
+  void remember_places(const YAML::Node& node, const std::string& pointer) {
+    file_.module_places[pointer] = yaml_.place(node);
+    std::size_t index = 0;
+    for (const auto& entry : node) {
+      if (node.IsMap()) {
+        remember_places(entry.second, pointer + "/" + entry.first.Scalar());
+      } else {
+        remember_places(entry, fmt::format("{}/{}", pointer, index++));
+      }
+    }
   }
 
   void silence(const YAML::Node& node) {

@@ -95,7 +95,7 @@ struct RuleFile {
   std::vector<ConfigChange> config_changes;
   std::vector<Silence> silences;
   nlohmann::ordered_json modules = nlohmann::ordered_json::array();  // parity programs, as written
-  Place modules_place;
+  std::map<std::string, Place> module_places;  // where each value of `modules` stands, by JSON pointer
   bool is_family = false;
   bool before = false;  // family: its transforms go before the model's own
   std::vector<std::string> filters;

@@ -1,0 +1,38 @@
+// Runs a bound program on the CPU: in FP64 with its error bound, or in FP32 with results rounded to a format.
+#pragma once
+
+#include <vector>
+
+#include "parity/array.h"
+#include "parity/cpu_operations.h"
+#include "parity/number_format.h"
+#include "parity/program.h"
+
+namespace tenon {
+
+/// What a program runs on: by slot, nullptr for the values that its steps make. Inputs and weights alike are
+/// numbers of the format, so FP32 holds them exactly.
+using Given = std::vector<const Array<float>*>;
+
+struct Reference {
+  std::vector<Array<double>> values;  // by slot
+  std::vector<Array<double>> bounds;  // of |computed - exact|, by slot
+  bool admissible = true;             // the forced routes are among those that rounding could choose
+};
+
+/// `forced`: the experts that the run to be judged chose; nullptr: choose. `inputs` says how many of the
+/// first slots are inputs rather than weights.
+Reference evaluate_reference(const BoundProgram& program, const Given& given, std::size_t inputs,
+                             const NumberFormat& format, const Routes* forced);
+
+struct Computed {
+  std::vector<Array<float>> values;  // by slot
+  Routes routes;
+};
+
+/// kFixed: every sum in one order, every result rounded to the format. kLibrary: sums by OpenBLAS, and what
+/// stays inside a fused operation keeps its FP32.
+Computed evaluate(const BoundProgram& program, const Given& given, std::size_t inputs,
+                  const NumberFormat& format, Order order);
+
+}  // namespace tenon

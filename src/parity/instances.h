@@ -1,0 +1,43 @@
+// Which modules of a checkpoint a program is about, and which tensors are their weights on either side.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "parity/program.h"
+#include "plan/plan.h"
+
+namespace tenon {
+
+/// Tensors by weight name below the module, one of a single weight, one an index of a list.
+using WeightTensors = std::map<std::string, std::vector<std::uint32_t>>;
+
+struct Instance {
+  std::string path;        // of the module in the fused layout
+  WeightTensors original;  // indices into Checkpoint::tensors
+  WeightTensors fused;     // indices into Plan::outputs
+};
+
+/// A module that the program's glob matches and that holds its fused weights, but cannot be run.
+struct SkippedInstance {
+  std::string path;
+  std::string reason;
+};
+
+struct Instances {
+  std::vector<Instance> found;  // in natural order of their paths
+  std::vector<SkippedInstance> skipped;
+};
+
+/// A module is an instance when the plan makes all of its fused weights. Its original weights are the tensors
+/// that those are made of, by the end of their keys; else those below the same path.
+Instances find_instances(const ModuleProgram& module, const Checkpoint& checkpoint, const Plan& plan);
+
+/// Of a module path, its first number: "model.layers.12.mlp" is of layer 12.
+std::optional<std::int64_t> layer_of(const std::string& path);
+
+}  // namespace tenon

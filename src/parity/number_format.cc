@@ -1,0 +1,125 @@
+#include "parity/number_format.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace tenon {
+namespace {
+
+// The precision (significant bits, the hidden one included) and the exponent range of a format.
+struct Digits {
+  int precision;
+  int lowest;   // of the smallest normal number 2^lowest
+  int highest;  // of the largest numbers, below 2^(highest + 1)
+};
+
+constexpr Digits digits_of(DType dtype) {
+  switch (dtype) {
+    case DType::kF16:
+      return {11, -14, 15};
+    case DType::kBF16:
+      return {8, -126, 127};
+    default:
+      return {24, -126, 127};
+  }
+}
+
+float from_half(std::uint16_t bits) {
+  const int exponent = (bits >> 10) & 0x1f;
+  const int fraction = bits & 0x3ff;
+  const float sign = (bits & 0x8000) != 0 ? -1.0F : 1.0F;
+  if (exponent == 0x1f)
+    return fraction == 0 ? sign * std::numeric_limits<float>::infinity()
+                         : std::numeric_limits<float>::quiet_NaN();
+  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
+  return sign * std::ldexp(static_cast<float>(fraction + 0x400), exponent - 25);
+}
+
+template <typename T>
+T element(std::span<const std::byte> bytes, std::size_t i) {
+  T out;
+  std::memcpy(&out, bytes.data() + i * sizeof(T), sizeof(T));
+  return out;
+}
+
+}  // namespace
+
+std::optional<NumberFormat> format_of(DType dtype) {
+  if (dtype != DType::kF32 && dtype != DType::kF16 && dtype != DType::kBF16) return std::nullopt;
+  const Digits layout = digits_of(dtype);
+  NumberFormat out;
+  out.dtype = dtype;
+  out.unit_roundoff = std::ldexp(1.0, -layout.precision);
+  out.smallest_subnormal = std::ldexp(1.0, layout.lowest - layout.precision + 1);
+  out.largest = std::ldexp(2.0 - std::ldexp(1.0, 1 - layout.precision), layout.highest);
+  return out;
+}
+
+double round_to(const NumberFormat& format, double value) {
+  if (!std::isfinite(value) || value == 0) return value;
+  const Digits layout = digits_of(format.dtype);
+  const int exponent = std::max(std::ilogb(value), layout.lowest);
+  // In units of the last place every number of the format is an integer; nearbyint() takes ties to even.
+  const int unit = exponent - layout.precision + 1;
+  const double rounded = std::ldexp(std::nearbyint(std::ldexp(value, -unit)), unit);
+  if (std::abs(rounded) > format.largest)
+    return std::copysign(std::numeric_limits<double>::infinity(), value);
+  return rounded;
+}
+
+float round_to(const NumberFormat& format, float value) {
+  switch (format.dtype) {
+    case DType::kBF16: {
+      if (!std::isfinite(value)) return value;
+      auto bits = std::bit_cast<std::uint32_t>(value);
+      bits += 0x7fff + ((bits >> 16) & 1);
+      return std::bit_cast<float>(bits & 0xffff0000U);
+    }
+    case DType::kF16:
+      return static_cast<float>(round_to(format, static_cast<double>(value)));
+    default:
+      return value;
+  }
+}
+
+std::uint64_t ulps_between(const NumberFormat& format, double a, double b) {
+  // Numbers of the format counted from zero upward: monotone, one step a number.
+  const auto place = [&](double value) -> std::int64_t {
+    const Digits layout = digits_of(format.dtype);
+    const double size = std::min(std::abs(value), std::ldexp(1.0, layout.highest + 1));
+    if (size == 0) return 0;
+    const int exponent = std::max(std::ilogb(size), layout.lowest);
+    const auto significand = static_cast<std::int64_t>(std::ldexp(size, layout.precision - 1 - exponent));
+    const std::int64_t steps =
+        (static_cast<std::int64_t>(exponent - layout.lowest) << (layout.precision - 1)) + significand;
+    return value < 0 ? -steps : steps;
+  };
+  const std::int64_t distance = place(a) - place(b);
+  return static_cast<std::uint64_t>(distance < 0 ? -distance : distance);
+}
+
+std::optional<std::vector<float>> decode(DType dtype, std::span<const std::byte> bytes) {
+  const std::size_t count = bytes.size() * 8 / static_cast<std::size_t>(bits_of(dtype));
+  std::vector<float> out(count);
+  switch (dtype) {
+    case DType::kF32:
+      std::memcpy(out.data(), bytes.data(), bytes.size());
+      return out;
+    case DType::kF64:
+      for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(element<double>(bytes, i));
+      return out;
+    case DType::kBF16:
+      for (std::size_t i = 0; i < count; ++i)
+        out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(element<std::uint16_t>(bytes, i)) << 16);
+      return out;
+    case DType::kF16:
+      for (std::size_t i = 0; i < count; ++i) out[i] = from_half(element<std::uint16_t>(bytes, i));
+      return out;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace tenon

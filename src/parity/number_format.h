@@ -1,0 +1,37 @@
+// The number formats that modules are run in, and the constants of their rounding.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/dtype.h"
+
+namespace tenon {
+
+/// A format in which weights and results of a module are kept.
+struct NumberFormat {
+  DType dtype = DType::kF32;
+  double unit_roundoff = 0;       // half the distance from 1 to the next number
+  double smallest_subnormal = 0;  // the largest absolute error of a result that underflows, twice
+  double largest = 0;             // the largest finite number
+};
+
+/// F32, F16 and BF16; nothing for the others.
+std::optional<NumberFormat> format_of(DType dtype);
+
+/// The nearest number of the format, ties to even; infinities where it overflows.
+float round_to(const NumberFormat& format, float value);
+double round_to(const NumberFormat& format, double value);
+
+/// How many numbers of the format lie between a and b. Both must be numbers of it, neither a NaN.
+std::uint64_t ulps_between(const NumberFormat& format, double a, double b);
+
+/// The elements of a tensor's bytes as FP32: exact for F32, F16 and BF16, rounded for F64. Nothing for
+/// other types.
+std::optional<std::vector<float>> decode(DType dtype, std::span<const std::byte> bytes);
+
+}  // namespace tenon

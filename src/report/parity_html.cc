@@ -1,0 +1,219 @@
+#include "report/parity_html.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "checkpoint/dtype.h"
+
+namespace tenon {
+namespace {
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else if (c == '"') {
+      out += "&quot;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string rho(double value) {
+  return std::isfinite(value) ? fmt::format("{:.3f}", value) : "inf";
+}
+
+// From pale to deep over rho 0 to 1; red above.
+std::string cell_colour(const ModuleResult& m) {
+  const double ratio = std::max(m.original.ratio, m.fused.ratio);
+  if (!m.holds()) return "#ff9c93";
+  return fmt::format("hsl(205 55% {:.0f}%)", 92 - 42 * std::clamp(ratio, 0.0, 1.0));
+}
+
+std::string verdict(const ParitySubject& subject, const ParityResult& result) {
+  const auto holding = std::count_if(result.modules.begin(), result.modules.end(),
+                                     [](const ModuleResult& m) { return m.holds(); });
+  std::size_t applied = 0;
+  std::size_t killed = 0;
+  for (const auto& m : result.modules) {
+    for (const auto& mutant : m.mutants) applied += mutant.applies, killed += mutant.applies && mutant.killed;
+  }
+  std::string what = result.modules.empty() ? "No module was compared"
+                     : result.holds()       ? "The fused modules compute what the original ones do"
+                                            : "The fused modules do not compute what the original ones do";
+  return fmt::format(
+      "<h1 class=\"{}\">{}</h1>\n<p>{} of {} modules pass all five checks; {} of {} planted faults were "
+      "rejected.</p>\n"
+      "<p class=\"quiet\"><span class=\"path\">{}</span> against {}. {} backend, {} tokens, seed {}, {:.1f} "
+      "s.</p>\n",
+      result.holds() ? "good" : "bad", what, holding, result.modules.size(), killed, applied,
+      escaped(subject.original),
+      subject.fused.empty() ? "what the plan makes of it"
+                            : fmt::format("<span class=\"path\">{}</span>", escaped(subject.fused)),
+      result.backend, result.tokens, result.seed, result.seconds);
+}
+
+std::string worst_element(const ParityResult& result) {
+  const ModuleResult* worst = nullptr;
+  const auto ratio = [](const ModuleResult& m) { return std::max(m.original.ratio, m.fused.ratio); };
+  for (const auto& m : result.modules) {
+    const bool worse = worst == nullptr || (worst->holds() && !m.holds()) ||
+                       (worst->holds() == m.holds() && ratio(m) > ratio(*worst));
+    if (worse) worst = &m;
+  }
+  if (worst == nullptr) return "";
+  const bool original = worst->original.ratio > worst->fused.ratio;
+  const WorstElement& e = original ? worst->original.worst : worst->fused.worst;
+  return fmt::format(
+      "<h2>Worst element</h2>\n<div class=\"worst{}\"><code>{}</code> of <code>{}</code>{}, {} side: "
+      "<code>{}{}</code> "
+      "expected {:.9g}, got {:.9g}; error {:.3g}, bound {:.3g}, rho {}</div>\n",
+      worst->holds() ? "" : " fails", escaped(worst->path), escaped(worst->program),
+      worst->layer ? fmt::format(", layer {}", *worst->layer) : "", original ? "original" : "fused",
+      escaped(e.value), to_string(e.at), e.expected, e.got, e.error, e.bound, rho(e.ratio));
+}
+
+// Programs down, layers across; a module outside all layers stands in the first column.
+std::string heat_map(const ParityResult& result) {
+  std::set<std::int64_t> layers;
+  std::map<std::string, std::map<std::int64_t, std::vector<std::size_t>>> rows;
+  for (std::size_t i = 0; i < result.modules.size(); ++i) {
+    const std::int64_t layer = result.modules[i].layer.value_or(-1);
+    layers.insert(layer);
+    rows[result.modules[i].program][layer].push_back(i);
+  }
+  std::string out =
+      "<h2>Rho by layer</h2>\n<p class=\"quiet\">The largest error as a part of its bound, over both sides: "
+      "below 1 "
+      "is proven. Each cell leads to its module.</p>\n<div class=\"wide\"><table "
+      "class=\"map\">\n<tr><th></th>";
+  for (const auto layer : layers) out += fmt::format("<th>{}</th>", layer < 0 ? "-" : std::to_string(layer));
+  out += "</tr>\n";
+  for (const auto& [program, cells] : rows) {
+    out += fmt::format("<tr><th class=\"row\">{}</th>", escaped(program));
+    for (const auto layer : layers) {
+      out += "<td>";
+      const auto found = cells.find(layer);
+      for (const std::size_t i : found == cells.end() ? std::vector<std::size_t>{} : found->second) {
+        const ModuleResult& m = result.modules[i];
+        out += fmt::format("<a href=\"#m{}\" class=\"{}\" style=\"background:{}\" title=\"{}\">{}</a>", i,
+                           m.holds() ? "" : "fails", cell_colour(m), escaped(m.path),
+                           rho(std::max(m.original.ratio, m.fused.ratio)));
+      }
+      out += "</td>";
+    }
+    out += "</tr>\n";
+  }
+  return out + "</table></div>\n";
+}
+
+template <std::size_t N>
+std::string histogram(const std::string& title, const std::array<std::string, N>& names,
+                      const std::array<std::int64_t, N>& one, const std::array<std::int64_t, N>& other) {
+  const double most =
+      static_cast<double>(std::max({std::int64_t{1}, *std::max_element(one.begin(), one.end()),
+                                    *std::max_element(other.begin(), other.end())}));
+  std::string out = fmt::format("<table><caption class=\"quiet\">{}</caption>\n", title);
+  for (std::size_t i = 0; i < N; ++i) {
+    const auto width = [&](std::int64_t n) {
+      return n == 0 ? 0.0 : std::max(0.2, 14 * static_cast<double>(n) / most);
+    };
+    out += fmt::format(
+        "<tr><td class=\"number\">{}</td><td><div class=\"bar one\" style=\"width:{:.2f}rem\"></div><div "
+        "class=\"bar "
+        "other\" style=\"width:{:.2f}rem\"></div></td><td class=\"number\">{} / {}</td></tr>\n",
+        names[i], width(one[i]), width(other[i]), one[i], other[i]);
+  }
+  return out + "</table>\n";
+}
+
+std::string histograms(const ParityResult& result) {
+  Deviation original;
+  Deviation fused;
+  for (const auto& m : result.modules) original.merge(m.original), fused.merge(m.fused);
+  const std::array<std::string, 12> ratios = {"0",         "&le; 1e-9", "&le; 1e-8", "&le; 1e-7",
+                                              "&le; 1e-6", "&le; 1e-5", "&le; 1e-4", "&le; 1e-3",
+                                              "&le; 1e-2", "&le; 0.1",  "&le; 1",    "&gt; 1"};
+  const std::array<std::string, 8> ulps = {"0", "1", "2", "3-4", "5-8", "9-16", "17-64", "more"};
+  return "<h2>Errors</h2>\n<p class=\"key quiet\">Elements by error, <i "
+         "style=\"background:var(--one)\"></i>original "
+         "<i style=\"background:var(--other)\"></i>fused</p>\n<div class=\"bars\">\n" +
+         histogram("Error / bound", ratios, original.ratios, fused.ratios) +
+         histogram("Units in the last place from the rounded exact value", ulps, original.ulps, fused.ulps) +
+         "</div>\n";
+}
+
+std::string module_section(std::size_t index, const ModuleResult& m) {
+  std::string out = fmt::format(
+      "<details id=\"m{}\"{}><summary><b class=\"{}\">{}</b> <span class=\"path\">{}</span> <span "
+      "class=\"quiet\">{}, {}, "
+      "rho {}</span></summary>\n<table>\n<tr><th>check</th><th></th><th>what was seen</th></tr>\n",
+      index, m.holds() ? "" : " open", m.holds() ? "good" : "bad", m.holds() ? "holds" : "FAILS",
+      escaped(m.path), escaped(m.program), name_of(m.dtype), rho(std::max(m.original.ratio, m.fused.ratio)));
+  for (const auto& check : parity_checks(m)) {
+    out += fmt::format("<tr><td>{}</td><td class=\"{}\">{}</td><td>{}</td></tr>\n", check.name,
+                       check.holds ? "good" : "bad", check.holds ? "ok" : "fails", escaped(check.summary));
+  }
+  out += "</table>\n<table>\n<tr><th>planted fault</th><th>in</th><th>rejected by</th></tr>\n";
+  for (const auto& mutant : m.mutants) {
+    const std::string by = !mutant.applies ? "does not apply: it changes nothing"
+                           : mutant.killed ? fmt::format("{}", fmt::join(mutant.killed_by, ", "))
+                                           : "NOT REJECTED";
+    out += fmt::format("<tr><td>{}</td><td class=\"path\">{}</td><td class=\"{}\">{}</td></tr>\n",
+                       escaped(mutant.name), escaped(mutant.weight),
+                       !mutant.applies || mutant.killed ? "" : "bad", by);
+  }
+  out +=
+      fmt::format("</table>\n<p class=\"quiet\">Original {:.3g} ms, fused {:.3g} ms on this backend.</p>\n",
+                  1e3 * m.original_seconds, 1e3 * m.fused_seconds);
+  for (const auto* tensors : {&m.original_tensors, &m.fused_tensors}) {
+    for (const auto& tensor : *tensors)
+      out += fmt::format("<div class=\"hash quiet\"><code>{} {}</code></div>\n", escaped(tensor.key),
+                         tensor.hash);
+  }
+  return out + "</details>\n";
+}
+
+std::string provenance(const ParitySubject& subject, const ParityResult& result) {
+  std::string out;
+  if (!result.uncovered.empty()) out += "<h2>Not compared</h2>\n<table>\n";
+  for (const auto& u : result.uncovered)
+    out += fmt::format("<tr><td>{}</td><td class=\"path\">{}</td><td>{}</td></tr>\n", escaped(u.program),
+                       escaped(u.path), escaped(u.reason));
+  if (!result.uncovered.empty()) out += "</table>\n";
+  out += "<h2>Made with</h2>\n<table>\n<tr><td>tenon</td><td class=\"path\">" TENON_VERSION "</td></tr>\n";
+  for (const auto& rule : subject.rules)
+    out += fmt::format("<tr><td>{}</td><td class=\"path hash\">{}</td></tr>\n", escaped(rule.name),
+                       escaped(rule.hash));
+  return out + "</table>\n";
+}
+
+}  // namespace
+
+std::string parity_html(const ParitySubject& subject, const ParityResult& result) {
+  std::string out = fmt::format(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+      "content=\"width=device-width, initial-scale=1\">\n<title>{} - parity of "
+      "{}</title>\n<style>{}</style>\n</head>\n"
+      "<body>\n",
+      result.holds() ? "Holds" : "Fails", escaped(subject.original), parity_style());
+  out += verdict(subject, result);
+  if (!result.modules.empty()) {
+    out += heat_map(result) + worst_element(result) + histograms(result) + "<h2>Modules</h2>\n";
+    for (std::size_t i = 0; i < result.modules.size(); ++i) out += module_section(i, result.modules[i]);
+  }
+  return out + provenance(subject, result) + "</body>\n</html>\n";
+}
+
+}  // namespace tenon

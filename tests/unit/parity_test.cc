@@ -1,0 +1,209 @@
+// The whole of parity on checkpoints made here: modules found, five checks, planted faults rejected.
+#include "parity/parity.h"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/file.h"
+#include "parity/parse_modules.h"
+#include "plan/build_plan.h"
+#include "rules/parse_rules.h"
+#include "rules/resolve.h"
+
+namespace tenon {
+namespace {
+
+// A checkpoint of one file in a folder of its own, with seeded F32 weights of deviation near 0.3.
+class MadeCheckpoint {
+ public:
+  explicit MadeCheckpoint(const std::vector<std::pair<std::string, Shape>>& tensors,
+                          const std::string& config) {
+    folder_ = std::filesystem::temp_directory_path() /
+              ("tenon-parity-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
+    std::filesystem::create_directories(folder_);
+    std::ofstream(folder_ / "config.json") << config;
+    nlohmann::ordered_json header;
+    std::vector<float> values;
+    std::uint32_t state = 12345;
+    for (const auto& [key, shape] : tensors) {
+      const std::size_t begin = values.size() * sizeof(float);
+      for (std::size_t i = 0; i < element_count(shape).value(); ++i) {
+        state = state * 1664525U + 1013904223U;
+        values.push_back(static_cast<float>(state >> 8) * 0x1p-24F - 0.5F);
+      }
+      header[key] = {
+          {"dtype", "F32"}, {"shape", shape}, {"data_offsets", {begin, values.size() * sizeof(float)}}};
+    }
+    std::string text = header.dump();
+    text.resize((text.size() + 7) / 8 * 8, ' ');
+    const std::uint64_t length = text.size();
+    std::ofstream out(folder_ / "model.safetensors", std::ios::binary);
+    out.write(reinterpret_cast<const char*>(&length), sizeof(length));
+    out << text;
+    out.write(reinterpret_cast<const char*>(values.data()),
+              static_cast<std::streamsize>(values.size() * sizeof(float)));
+    out.close();
+    checkpoint = open_checkpoint(folder_);
+  }
+  ~MadeCheckpoint() { std::filesystem::remove_all(folder_); }
+  MadeCheckpoint(const MadeCheckpoint&) = delete;
+  MadeCheckpoint& operator=(const MadeCheckpoint&) = delete;
+
+  Checkpoint checkpoint;
+
+ private:
+  static inline int counter = 0;
+  std::filesystem::path folder_;
+};
+
+RuleFile rules_from(const std::string& text) {
+  Diagnostics diagnostics;
+  RuleFile file = parse_rules(text, "test.yaml", diagnostics);
+  diagnostics.throw_if_errors();
+  return file;
+}
+
+ParityResult parity_of(const Checkpoint& checkpoint, const std::string& rules, ParityOptions options = {}) {
+  RuleSet set;
+  set.files = {rules_from(rules)};
+  set.transforms = set.files.front().transforms;
+  Diagnostics diagnostics;
+  for (auto& transform : set.transforms) resolve(transform, checkpoint.config, diagnostics);
+  diagnostics.throw_if_errors();
+  const Plan plan = build_plan(checkpoint, set, {});
+  return run_parity(checkpoint, set, plan, nullptr, options);
+}
+
+const std::string kGateUp = R"(
+tenon: 1
+name: test
+about: gate and up become one
+transforms:
+  - WeightConverter:
+      source_patterns: ['\.gate_proj\.weight$', '\.up_proj\.weight$']
+      target_patterns: \.gate_up_proj\.weight$
+      operations: [Concatenate: {dim: 0, sizes: equal}]
+modules:
+  - name: gated_mlp
+    at: '**.mlp'
+    inputs: {x: [tokens, 'gate_proj.weight[1]']}
+    original:
+      - {op: linear, x: x, weight: gate_proj.weight, out: g}
+      - {op: linear, x: x, weight: up_proj.weight, out: u}
+      - {op: act_mul, act: silu, x: g, y: u, out: h}
+      - {op: linear, x: h, weight: down_proj.weight, out: y}
+    fused:
+      - {op: gated_mlp, x: x, gate_up: gate_up_proj.weight, down: down_proj.weight, act: ACT, out: y}
+    compare: [y]
+)";
+
+std::string with(std::string text, const std::string& what, const std::string& by) {
+  text.replace(text.find(what), what.size(), by);
+  return text;
+}
+
+MadeCheckpoint mlp_checkpoint() {
+  return MadeCheckpoint({{"layers.0.mlp.down_proj.weight", {24, 40}},
+                         {"layers.0.mlp.gate_proj.weight", {40, 24}},
+                         {"layers.0.mlp.up_proj.weight", {40, 24}},
+                         {"layers.1.mlp.down_proj.weight", {24, 40}},
+                         {"layers.1.mlp.gate_proj.weight", {40, 24}},
+                         {"layers.1.mlp.up_proj.weight", {40, 24}}},
+                        "{}");
+}
+
+}  // namespace
+
+TEST_CASE("parity: a gated MLP holds in every format, with bounds that are not vacuous") {
+  const MadeCheckpoint made = mlp_checkpoint();
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    ParityOptions options;
+    options.dtype = dtype;
+    const ParityResult result = parity_of(made.checkpoint, with(kGateUp, "ACT", "silu"), options);
+    REQUIRE(result.modules.size() == 2);
+    CHECK(result.holds());
+    for (const auto& module : result.modules) {
+      CHECK(module.dtype == dtype);
+      CHECK(module.bytes_hold());
+      CHECK(module.bitwise_elements == 16 * 24);
+      CHECK(module.bitwise_holds());
+      CHECK(module.bounded_holds());
+      CHECK(module.no_worse_holds());
+      CHECK(module.power_holds());
+      CHECK(module.fused.ratio >= 0.01);
+      CHECK(module.mutants.size() >= 5);
+    }
+  }
+}
+
+TEST_CASE("parity: one layer of several, where asked for") {
+  const MadeCheckpoint made = mlp_checkpoint();
+  ParityOptions options;
+  options.layers = std::pair{1, 1};
+  const ParityResult result = parity_of(made.checkpoint, with(kGateUp, "ACT", "silu"), options);
+  REQUIRE(result.modules.size() == 1);
+  CHECK(result.modules[0].path == "layers.1.mlp");
+}
+
+TEST_CASE("parity: nothing compared is a failure") {
+  const MadeCheckpoint made({{"norm.weight", {8}}}, "{}");
+  const ParityResult result = parity_of(made.checkpoint, with(kGateUp, "ACT", "silu"));
+  CHECK(result.modules.empty());
+  CHECK_FALSE(result.holds());
+}
+
+TEST_CASE("parity: a fused module with another activation is rejected") {
+  const MadeCheckpoint made = mlp_checkpoint();
+  for (const char* act : {"gelu", "relu"}) {
+    const ParityResult result = parity_of(made.checkpoint, with(kGateUp, "ACT", act));
+    CHECK_FALSE(result.holds());
+    CHECK_FALSE(result.modules.at(0).bitwise_holds());
+    CHECK_FALSE(result.modules.at(0).bounded_holds());
+  }
+}
+
+TEST_CASE("parity: an activation exchanged for its approximation is rejected in FP32") {
+  const MadeCheckpoint made = mlp_checkpoint();
+  const std::string rules = with(with(kGateUp, "act: silu", "act: gelu"), "ACT", "gelu_tanh");
+  const ParityResult result = parity_of(made.checkpoint, rules);
+  CHECK_FALSE(result.modules.at(0).bounded_holds());
+}
+
+TEST_CASE("parity: halves joined in the wrong order are rejected") {
+  const MadeCheckpoint made = mlp_checkpoint();
+  const std::string rules = with(with(kGateUp, R"(['\.gate_proj\.weight$', '\.up_proj\.weight$'])",
+                                      R"(['\.up_proj\.weight$', '\.gate_proj\.weight$'])"),
+                                 "ACT", "silu");
+  const ParityResult result = parity_of(made.checkpoint, rules);
+  CHECK_FALSE(result.modules.at(0).bitwise_holds());
+  CHECK_FALSE(result.modules.at(0).bounded_holds());
+}
+
+TEST_CASE("parity: mistakes in a module program are told with their place") {
+  RuleFile file = rules_from(with(kGateUp, "op: gated_mlp, x: x", "op: gated_mpl, x: z"));
+  Diagnostics diagnostics;
+  parse_modules(file, diagnostics);
+  REQUIRE(diagnostics.has_errors());
+  CHECK(diagnostics.all().front().message == "there is no operation 'gated_mpl'");
+  CHECK(diagnostics.all().front().place.line == 20);
+
+  file = rules_from(with(kGateUp, "x: g, y: u", "x: g, y: w"));
+  Diagnostics more;
+  parse_modules(file, more);
+  REQUIRE(more.all().size() == 1);
+  CHECK(more.all().front().message == "'w' is no input, and no step before this one makes it");
+}
+
+TEST_CASE("parity: shapes that do not fit are told at their step") {
+  const MadeCheckpoint made = mlp_checkpoint();
+  const std::string rules =
+      with(with(kGateUp, "x: h, weight: down_proj", "x: h, weight: up_proj"), "ACT", "silu");
+  CHECK_THROWS_WITH(parity_of(made.checkpoint, rules),
+                    Catch::Contains("linear: x [16, 40] does not fit the weight [40, 24]"));
+}
+
+}  // namespace tenon

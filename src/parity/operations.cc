@@ -261,7 +261,7 @@ const ModuleOperation* find_operation(std::string_view name) {
   return found == table().end() ? nullptr : &*found;
 }
 
-std::vector<std::string> operation_names() {
+std::vector<std::string> module_operation_names() {
   std::vector<std::string> out;
   for (const auto& operation : table()) out.emplace_back(operation.name);
   return out;

@@ -46,7 +46,7 @@ struct ModuleOperation {
 
 /// nullptr where there is none of that name.
 const ModuleOperation* find_operation(std::string_view name);
-std::vector<std::string> operation_names();
+std::vector<std::string> module_operation_names();
 
 /// The shapes of a primitive step's outputs. Throws Misfit.
 std::vector<Shape> infer_shapes(const BoundStep& step, std::span<const Shape> shapes, std::size_t outputs);

@@ -152,9 +152,10 @@ class ModulesParser {
     const std::string name = json["op"];
     out.operation = find_operation(name);
     if (out.operation == nullptr) {
-      const std::string hint = did_you_mean(name, operation_names());
-      return error(at + "/op", fmt::format("there is no operation '{}'", name),
-                   hint.empty() ? fmt::format("There are: {}.", join_some(operation_names(), 40)) : hint);
+      const std::string hint = did_you_mean(name, module_operation_names());
+      return error(
+          at + "/op", fmt::format("there is no operation '{}'", name),
+          hint.empty() ? fmt::format("There are: {}.", join_some(module_operation_names(), 40)) : hint);
     }
     std::vector<std::string> known = {"op", "out"};
     std::vector<std::string> required = {"out"};

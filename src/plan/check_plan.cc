@@ -38,15 +38,18 @@ class WayBack {
         back, !request_.to_fused, request_.fused_keys, conversion_.found, request_.assumptions, {}};
     const Conversion returned = convert_views(conversion_.outputs, request, errors);
     for (const auto& d : errors.all()) {
-      report(d.place.inside, "the way back fails: " + d.message, d.hint);
+      if (is_shown()) report(d.place.inside, "the way back fails: " + d.message, d.hint);
     }
     if (errors.has_errors()) return;
     compare(returned, dropped);
   }
 
  private:
+  // Counts a mismatch. Asked before its message is made: that takes a search, and there may be as many
+  // mismatches as tensors.
+  bool is_shown() { return ++mismatches_ <= kShown; }
+
   void report(const std::string& key, const std::string& message, const std::string& hint) {
-    if (++reported_ > kShown) return;
     diagnostics_.error({"", 0, 0, {}, key, ""}, message, hint);
   }
 
@@ -59,9 +62,6 @@ class WayBack {
   void compare(const Conversion& returned, const std::vector<bool>& dropped) {
     std::unordered_map<std::string, const NamedView*> by_key;
     for (const auto& output : returned.outputs) by_key.emplace(output.key, &output);
-    const std::string hint =
-        "These rules lose where things came from. Change them so that they invert, or accept a one-way "
-        "conversion with --one-way.";
     std::deque<KeyRewriter> one_way;
     for (const auto& t : request_.transforms) {
       if (t.forward_only) one_way.emplace_back(t);
@@ -70,27 +70,18 @@ class WayBack {
       if (dropped[i]) continue;
       const NamedView& input = inputs_[i];
       const auto found = by_key.find(expected_key(input.key, one_way));
-      if (found == by_key.end()) {
-        report(input.key,
-               fmt::format("does not come back from the converted checkpoint ({}{})", maker_of(i),
-                           instead_of(i, returned)),
-               hint);
-        continue;
-      }
-      const View& view = found->second->view;
-      if (view.dtype != input.view.dtype || view.shape != input.view.shape) {
+      const View* const view = found == by_key.end() ? nullptr : &found->second->view;
+      if (view != nullptr && same(*view, input.view)) continue;
+      if (is_shown()) {
         report(
-            input.key,
-            fmt::format("comes back as {} {}, it is {} {} ({})", name_of(view.dtype), to_string(view.shape),
-                        name_of(input.view.dtype), to_string(input.view.shape), maker_of(i)),
-            hint);
-      } else if (!same_elements(view, input.view)) {
-        report(input.key, fmt::format("comes back with other contents ({})", maker_of(i)), hint);
+            input.key, mismatch(i, view, returned),
+            "These rules lose where things came from. Change them so that they invert, or accept a one-way "
+            "conversion with --one-way.");
       }
     }
-    if (reported_ > kShown) {
+    if (mismatches_ > kShown) {
       diagnostics_.error({"", 0, 0, {}, "", ""},
-                         fmt::format("{} more keys do not come back", reported_ - kShown));
+                         fmt::format("{} more keys do not come back", mismatches_ - kShown));
     }
   }
 
@@ -104,8 +95,21 @@ class WayBack {
 
   // Inputs are identities of their own source tensors; a returned view is the same where it is that identity
   // too.
-  static bool same_elements(const View& view, const View& input) {
+  static bool same(const View& view, const View& input) {
+    if (view.dtype != input.dtype || view.shape != input.shape) return false;
     return input.pieces.empty() ? view.pieces.empty() : is_identity(view, input.pieces.front().source);
+  }
+
+  // `view`: what comes back under the input's key; nullptr: nothing does.
+  std::string mismatch(std::uint32_t i, const View* view, const Conversion& returned) const {
+    if (view == nullptr)
+      return fmt::format("does not come back from the converted checkpoint ({}{})", maker_of(i),
+                         instead_of(i, returned));
+    const View& input = inputs_[i].view;
+    if (view->dtype != input.dtype || view->shape != input.shape)
+      return fmt::format("comes back as {} {}, it is {} {} ({})", name_of(view->dtype),
+                         to_string(view->shape), name_of(input.dtype), to_string(input.shape), maker_of(i));
+    return fmt::format("comes back with other contents ({})", maker_of(i));
   }
 
   std::string instead_of(std::uint32_t input, const Conversion& returned) const {
@@ -122,7 +126,7 @@ class WayBack {
   const Conversion& conversion_;
   const ConversionRequest& request_;
   Diagnostics& diagnostics_;
-  std::size_t reported_ = 0;
+  std::size_t mismatches_ = 0;
 };
 
 }  // namespace

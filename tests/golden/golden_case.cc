@@ -7,6 +7,7 @@
 #include <cstring>
 #include <ostream>
 
+#include "../element_walk.h"
 #include "checkpoint/natural_order.h"
 
 namespace tenon::golden {
@@ -113,22 +114,11 @@ std::map<std::string, std::string> carry_out(const Plan& plan, const Checkpoint&
     const auto size = static_cast<std::int64_t>(bits_of(output.view.dtype) / 8);
     std::string bytes(output.bytes, '\x5a');
     for (const auto& piece : output.view.pieces) {
-      std::vector<std::int64_t> at(piece.loops.size(), 0);
-      for (std::int64_t n = element_count(piece); n > 0; --n) {
-        std::int64_t from = piece.source_offset;
-        std::int64_t to = piece.output_offset;
-        for (std::size_t l = 0; l < at.size(); ++l) {
-          from += at[l] * piece.loops[l].source_stride;
-          to += at[l] * piece.loops[l].output_stride;
-        }
+      for_each_element(piece, [&](std::int64_t from, std::int64_t to) {
         std::memcpy(&bytes.at(static_cast<std::size_t>(to * size)),
                     &contents[piece.source].at(static_cast<std::size_t>(from * size)),
                     static_cast<std::size_t>(size));
-        for (std::size_t l = at.size(); l-- > 0;) {
-          if (++at[l] < piece.loops[l].extent) break;
-          at[l] = 0;
-        }
-      }
+      });
     }
     out.emplace(output.key, std::move(bytes));
   }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "../element_walk.h"
 #include "checkpoint/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/hash.h"
@@ -123,28 +124,16 @@ inline PlannedTensor& add_output(Plan& plan, const std::string& key, View view, 
   return plan.outputs.back();
 }
 
-inline void copy_elements_one_by_one(const Piece& piece, std::size_t depth, std::int64_t at_source,
-                                     std::int64_t at_output, std::size_t size, const std::string& from,
-                                     std::string& to) {
-  if (depth == piece.loops.size()) {
-    std::copy_n(from.data() + static_cast<std::size_t>(at_source) * size, size,
-                to.data() + static_cast<std::size_t>(at_output) * size);
-    return;
-  }
-  const Loop& loop = piece.loops[depth];
-  for (std::int64_t i = 0; i < loop.extent; ++i) {
-    copy_elements_one_by_one(piece, depth + 1, at_source + i * loop.source_stride,
-                             at_output + i * loop.output_stride, size, from, to);
-  }
-}
-
 /// What an output must hold, one element after the other.
 inline std::string expected_bytes(const PlannedTensor& output, const HandMadeSource& source) {
   std::string out(output.bytes, '\0');
   const std::size_t size = static_cast<std::size_t>(bits_of(output.view.dtype)) / 8;
   for (const Piece& piece : output.view.pieces) {
-    copy_elements_one_by_one(piece, 0, piece.source_offset, piece.output_offset, size,
-                             source.bytes_of(piece.source), out);
+    const std::string bytes = source.bytes_of(piece.source);
+    for_each_element(piece, [&](std::int64_t from, std::int64_t to) {
+      std::copy_n(bytes.data() + static_cast<std::size_t>(from) * size, size,
+                  out.data() + static_cast<std::size_t>(to) * size);
+    });
   }
   return out;
 }

@@ -41,15 +41,41 @@ Plan random_plan(HandMadeSource& source, std::mt19937& random) {
   return plan;
 }
 
-void check_written(const Plan& plan, const HandMadeSource& source, const std::filesystem::path& folder) {
-  for (const PlannedTensor& output : plan.outputs) {
-    INFO(output.key);
-    const std::string shard = read_bytes(folder / plan.shards[output.shard].name);
-    REQUIRE(shard.size() == plan.shards[output.shard].size);
-    CHECK(shard.substr(0, 6) == "HEADER");
-    CHECK((shard.substr(output.offset, output.bytes) == expected_bytes(output, source)));
+// What a run of a plan must give, whatever its threads.
+class Expected {
+ public:
+  Expected(const Plan& plan, const HandMadeSource& source) : plan_(plan) {
+    for (std::uint32_t i = 0; i < source.checkpoint.tensors.size(); ++i)
+      source_hashes_.push_back(hash_of(source.bytes_of(i)));
+    for (const PlannedTensor& output : plan.outputs) {
+      outputs_.push_back(expected_bytes(output, source));
+      output_hashes_.push_back(hash_of(outputs_.back()));
+    }
   }
-}
+
+  void check(const EngineResult& result, const std::filesystem::path& folder) const {
+    CHECK(result.source_hashes == source_hashes_);
+    CHECK(result.output_hashes == output_hashes_);
+    check_files(folder);
+  }
+
+  void check_files(const std::filesystem::path& folder) const {
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      const PlannedTensor& output = plan_.outputs[i];
+      INFO(output.key);
+      const std::string shard = read_bytes(folder / plan_.shards[output.shard].name);
+      REQUIRE(shard.size() == plan_.shards[output.shard].size);
+      CHECK(shard.substr(0, 6) == "HEADER");
+      CHECK((shard.compare(output.offset, output.bytes, outputs_[i]) == 0));
+    }
+  }
+
+ private:
+  const Plan& plan_;
+  std::vector<std::string> source_hashes_;
+  std::vector<std::string> outputs_;
+  std::vector<std::string> output_hashes_;
+};
 
 }  // namespace
 
@@ -61,18 +87,12 @@ TEST_CASE(
     HandMadeSource source(folder.path());
     const Plan plan = random_plan(source, random);
     source.write();
+    const Expected expected(plan, source);
     for (const int threads : {1, 2, 7}) {
       CAPTURE(round, threads);
       const auto out = folder.path() / std::to_string(threads);
       std::filesystem::create_directory(out);
-      const EngineResult result = execute(plan, source.checkpoint, out, quick_options(threads));
-      check_written(plan, source, out);
-      for (std::uint32_t i = 0; i < source.checkpoint.tensors.size(); ++i) {
-        CHECK(result.source_hashes[i] == hash_of(source.bytes_of(i)));
-      }
-      for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
-        CHECK(result.output_hashes[i] == hash_of(expected_bytes(plan.outputs[i], source)));
-      }
+      expected.check(execute(plan, source.checkpoint, out, quick_options(threads)), out);
     }
   }
 }
@@ -99,12 +119,11 @@ TEST_CASE("large tensors are hashed block by block on both sides, aligned with e
   const auto turned = source.add("t", DType::kU16, {5000, 2000});
   add_output(plan, "turned", permuted_view(turned, DType::kU16, {5000, 2000}, {1, 0}));
   source.write();
+  const Expected expected(plan, source);
   for (const int threads : {1, 2, 7}) {
+    CAPTURE(threads);
     const EngineResult result = execute(plan, source.checkpoint, folder.path(), quick_options(threads));
-    check_written(plan, source, folder.path());
-    for (std::uint32_t i = 0; i < 5; ++i) CHECK(result.source_hashes[i] == hash_of(source.bytes_of(i)));
-    CHECK(result.output_hashes[0] == hash_of(expected_bytes(plan.outputs[0], source)));
-    CHECK(result.output_hashes[1] == hash_of(expected_bytes(plan.outputs[1], source)));
+    expected.check(result, folder.path());
     CHECK(result.output_hashes[0].starts_with("xxh3-128-16m:"));
   }
 }
@@ -276,6 +295,6 @@ TEST_CASE("shards of an earlier run are left alone and their hashes kept") {
     CHECK(rest.output_hashes == all.output_hashes);
     CHECK(rest.shard_hashes == all.shard_hashes);
     CHECK(std::set(all.source_hashes.begin(), all.source_hashes.end()).size() == all.source_hashes.size());
-    check_written(plan, source, folder.path());
+    Expected(plan, source).check_files(folder.path());
   }
 }

@@ -10,6 +10,7 @@
 #include <xtensor/xmanipulation.hpp>
 #include <xtensor/xview.hpp>
 
+#include "../element_walk.h"
 #include "plan/view_operations.h"
 
 using namespace tenon;
@@ -45,22 +46,11 @@ std::vector<std::int64_t> contents(const View& view) {
   for (const auto e : view.shape) count *= e;
   std::vector<std::int64_t> out(static_cast<std::size_t>(count), -1);
   for (const auto& piece : view.pieces) {
-    std::vector<std::int64_t> at(piece.loops.size(), 0);
-    for (std::int64_t n = element_count(piece); n > 0; --n) {
-      std::int64_t from = piece.source_offset;
-      std::int64_t to = piece.output_offset;
-      for (std::size_t l = 0; l < at.size(); ++l) {
-        from += at[l] * piece.loops[l].source_stride;
-        to += at[l] * piece.loops[l].output_stride;
-      }
+    for_each_element(piece, [&](std::int64_t from, std::int64_t to) {
       auto& element = out.at(static_cast<std::size_t>(to));
       if (element != -1) throw std::runtime_error("an element is covered twice");
       element = piece.source * kSourceBase + from;
-      for (std::size_t l = at.size(); l-- > 0;) {
-        if (++at[l] < piece.loops[l].extent) break;
-        at[l] = 0;
-      }
-    }
+    });
   }
   return out;
 }

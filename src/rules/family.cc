@@ -269,8 +269,10 @@ void apply_family(const RuleFile& family, Layout to, const Checkpoint& checkpoin
           qualifying_modules(family, tensors, checkpoint.config, set, diagnostics));
     }
   }
+  // With no module to work on there is nothing that a config value could be missing for.
+  const bool idle = modules != nullptr && modules->empty();
   std::vector<Transform> added;
-  for (Transform t : family.transforms) {
+  for (Transform t : idle ? std::vector<Transform>{} : family.transforms) {
     t.from_family = true;
     t.modules = modules;
     resolve(t, checkpoint.config, diagnostics);

@@ -14,4 +14,5 @@ expect_same_file vision/config.json back/config.json
 
 expect_refused 'patch_embedings' 'patch_embeddings' -- tenon convert vision fused2 --fuse patch_embedings
 make_checkpoint moe --model mixtral
-expect_refused 'patch_embeddings' -- tenon convert moe fused2 --fuse patch_embeddings
+expect_refused "'patch_embeddings' fits no module of this checkpoint" -- tenon convert moe fused2 --fuse patch_embeddings
+expect_no_text err 'config\.'

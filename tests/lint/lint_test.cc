@@ -135,7 +135,9 @@ TEST_CASE("lint finds nothing in good files") {
   }
 }
 
-TEST_CASE("a file read off a release keeps loose patterns as notes") {
+TEST_CASE(
+    "a finding shows the key that proves it, the line and the character; a release's patterns are no "
+    "exception") {
   const std::string text =
       "tenon: 1\nname: a\nabout: b\norigin: transformers 5.17.0\n"
       "transforms:\n  - WeightRenaming: {source_patterns: '^embed.out\\.', target_patterns: '^lm_head\\.'}\n";
@@ -146,7 +148,7 @@ TEST_CASE("a file read off a release keeps loose patterns as notes") {
   const auto settled = settle(file, findings, false);
   REQUIRE(settled.size() == 1);
   CHECK(render(settled.front(), false) ==
-        "a.yaml:6:46: note: the dot at character 7 of '^embed.out\\.' matches any character: "
+        "a.yaml:6:46: warning: the dot at character 7 of '^embed.out\\.' matches any character: "
         "'embed_out.proj.weight' is taken as well [unescaped-dot]\n"
         "    - WeightRenaming: {source_patterns: '^embed.out\\.', target_patterns: '^lm_head\\.'}\n" +
             std::string(47, ' ') +

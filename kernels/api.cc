@@ -123,6 +123,19 @@ int fill(Context* context, void* data, int byte, size_t bytes) {
   return guarded(context, [&](Context& c) { check(cudaMemsetAsync(data, byte, bytes, c.stream), "fill"); });
 }
 
+int host_alloc(Context* context, size_t bytes, void** data) {
+  *data = nullptr;
+  return guarded(context,
+                 [&](Context&) { check(cudaMallocHost(data, bytes ? bytes : 1), "cudaMallocHost"); });
+}
+
+int host_release(Context* context, void* data) {
+  return guarded(context, [&](Context& c) {
+    check(cudaStreamSynchronize(c.stream), "cudaStreamSynchronize");
+    check(cudaFreeHost(data), "cudaFreeHost");
+  });
+}
+
 int synchronize(Context* context) {
   return guarded(context,
                  [](Context& c) { check(cudaStreamSynchronize(c.stream), "cudaStreamSynchronize"); });
@@ -169,6 +182,8 @@ const tenon_cuda_table kTable = {
     upload,
     download,
     fill,
+    host_alloc,
+    host_release,
     synchronize,
     event_create,
     event_release,

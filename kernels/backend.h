@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define TENON_CUDA_ABI 1
+#define TENON_CUDA_ABI 2
 
 enum tenon_status {
   TENON_OK = 0,
@@ -75,6 +75,9 @@ typedef struct {
   int (*upload)(tenon_context*, void* to, const void* from, size_t bytes);  // `from` may be reused on return
   int (*download)(tenon_context*, void* to, const void* from, size_t bytes);  // waits for the stream
   int (*fill)(tenon_context*, void* data, int byte, size_t bytes);
+  // Host memory that the copy engine reads by itself: uploads from it run at the full rate of the bus.
+  int (*host_alloc)(tenon_context*, size_t bytes, void** data);
+  int (*host_release)(tenon_context*, void* data);
   int (*synchronize)(tenon_context*);
 
   int (*event_create)(tenon_context*, tenon_event**);

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/conversion.h"
 #include "cli/flags.h"
+#include "parity/backend.h"
 #include "report/parity_html.h"
 #include "report/parity_report.h"
 
@@ -25,6 +26,7 @@ struct ParityFlags {
   std::string fused;
   std::string library;
   ConvertOptions conversion;
+  std::string backend = "auto";
   std::string dtype;
   std::string layers = "all";
   std::int64_t tokens = 16;
@@ -64,6 +66,14 @@ std::optional<std::pair<std::int64_t, std::int64_t>> layers_of(const std::string
   return std::pair{first, last};
 }
 
+BackendChoice backend_of(const std::string& name) {
+  if (name == "auto") return BackendChoice::kAuto;
+  if (name == "cpu") return BackendChoice::kCpu;
+  if (name == "cuda") return BackendChoice::kCuda;
+  throw UserError(flag_place("--backend"), fmt::format("there is no backend '{}'", name),
+                  "auto, cpu or cuda.");
+}
+
 ParityOptions options_of(const ParityFlags& flags) {
   ParityOptions options;
   options.dtype = dtype_of(flags.dtype);
@@ -82,6 +92,7 @@ void write_text(const std::filesystem::path& path, const std::string& text) {
 
 Verdict parity(const ParityFlags& flags, Console& console) {
   ParityOptions options = options_of(flags);
+  const BackendChoice choice = backend_of(flags.backend);
   options.progress = [&](std::size_t done, std::size_t all, const std::string& module) {
     console.message(fmt::format("[{}/{}] {}", done + 1, all, module));
   };
@@ -91,8 +102,12 @@ Verdict parity(const ParityFlags& flags, Console& console) {
   options.shared = shared_modules(planned.library);
   std::optional<Checkpoint> fused;
   if (!flags.fused.empty()) fused = open_checkpoint(flags.fused);
+  std::string why_not_cuda;
+  const auto backend = open_backend(choice, &why_not_cuda);
+  console.message(fmt::format("backend: {} ({}){}", backend->name(), backend->machine(),
+                              why_not_cuda.empty() ? "" : ", not CUDA: " + why_not_cuda));
   const ParityResult result =
-      run_parity(planned.source, planned.rules, planned.plan, fused ? &*fused : nullptr, options);
+      run_parity(planned.source, planned.rules, planned.plan, fused ? &*fused : nullptr, options, *backend);
   const ParitySubject subject = parity_subject(flags.original, flags.fused, planned.rules);
   if (!flags.report.empty()) {
     std::filesystem::create_directories(flags.report);
@@ -126,6 +141,8 @@ Command parity_command() {
                        "The converted checkpoint (default: what the plan would write)");
         add_rule_flags(app, flags->conversion);
         add_library_flag(app, flags->library);
+        app.add_option("--backend", flags->backend,
+                       "auto (default: cuda where there is a GPU and the CUDA module), cpu or cuda");
         app.add_option("--dtype", flags->dtype, "bf16, fp16 or fp32 (default: as the weights are)");
         app.add_option("--layers", flags->layers, "all (default), a layer, or a range: 0-3");
         app.add_option("--tokens", flags->tokens, "Tokens of input (default 16)");

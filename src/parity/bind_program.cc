@@ -123,14 +123,16 @@ class Binder : StepWriter {
     for (const auto& parameter : step.operation->parameters) argument(step, parameter, bound);
     if (const auto act = bound.attributes.find("act"); act != bound.attributes.end()) *act = activation(*act);
     declare(step, bound);
+    WholeStep whole{bound, program_.steps.size(), 0};
     if (step.operation->expand != nullptr) {
-      const auto out = step.operation->expand(*this, bound);
-      for (std::size_t i = 0; i < out.size(); ++i) program_.slots[step.out[i]] = out[i];
-      return;
+      whole.step.out = step.operation->expand(*this, bound);
+    } else {
+      const int first = write(std::move(bound), step.out.size());
+      for (std::size_t i = 0; i < step.out.size(); ++i) whole.step.out.push_back(first + static_cast<int>(i));
     }
-    const int first = write(std::move(bound), step.out.size());
-    for (std::size_t i = 0; i < step.out.size(); ++i)
-      program_.slots[step.out[i]] = first + static_cast<int>(i);
+    for (std::size_t i = 0; i < step.out.size(); ++i) program_.slots[step.out[i]] = whole.step.out[i];
+    whole.last = program_.steps.size();
+    program_.whole.push_back(std::move(whole));
   }
 
   void declare(const Step& step, const BoundStep& bound) {

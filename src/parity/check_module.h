@@ -1,23 +1,13 @@
-// The five checks of one module.
+// The checks of one module that compute: bitwise, bounded, no worse, power.
 #pragma once
 
-#include "parity/instances.h"
+#include "parity/backend.h"
 #include "parity/parity.h"
-#include "parity/program.h"
-#include "parity/weights.h"
+#include "parity/prepare_module.h"
 
 namespace tenon {
 
-struct ModuleRequest {
-  const ModuleProgram& program;
-  const Instance& instance;
-  const Checkpoint& original;
-  const Plan& plan;
-  const Checkpoint* fused;  // nullptr: the plan makes the fused weights
-  const ParityOptions& options;
-};
-
 /// Throws UserError where the program does not fit the module, SystemError.
-ModuleResult check_module(const ModuleRequest& request);
+ModuleResult check_module(const ModuleRequest& request, PreparedModule prepared, Backend& backend);
 
 }  // namespace tenon

@@ -1,8 +1,11 @@
 #include "parity/compare.h"
 
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <vector>
 
 namespace tenon {
 namespace {
@@ -50,25 +53,12 @@ double floor_of(double y, const NumberFormat& format) {
   return std::isfinite(back) ? 2 * std::abs(back - kept) : 0;
 }
 
-}  // namespace
-
-void Deviation::merge(const Deviation& other) {
-  elements += other.elements;
-  outside += other.outside;
-  unbounded += other.unbounded;
-  largest_error = std::max(largest_error, other.largest_error);
-  rounding_floor = std::max(rounding_floor, other.rounding_floor);
-  if (worst.index < 0 || other.worst.ratio > worst.ratio) worst = other.worst;
-  ratio = std::max(ratio, other.ratio);
-  for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] += other.ratios[i];
-  for (std::size_t i = 0; i < ulps.size(); ++i) ulps[i] += other.ulps[i];
-}
-
-Deviation compare(const std::string& name, const Array<double>& exact, const Array<double>& bounds,
-                  const Array<float>& computed, const NumberFormat& format) {
+Deviation compare_part(const std::string& name, const Array<double>& exact, const Array<double>& bounds,
+                       const Array<float>& computed, const NumberFormat& format, std::size_t begin,
+                       std::size_t end) {
   Deviation out;
   out.worst.value = name;
-  for (std::size_t i = 0; i < exact.size(); ++i) {
+  for (std::size_t i = begin; i < end; ++i) {
     const double got = computed[i];
     const double ratio = ratio_of(exact[i], bounds[i], got, format);
     const double error = std::abs(got - exact[i]);
@@ -86,6 +76,34 @@ Deviation compare(const std::string& name, const Array<double>& exact, const Arr
     }
     out.ratio = std::max(out.ratio, ratio);
   }
+  return out;
+}
+
+}  // namespace
+
+void Deviation::merge(const Deviation& other) {
+  elements += other.elements;
+  outside += other.outside;
+  unbounded += other.unbounded;
+  largest_error = std::max(largest_error, other.largest_error);
+  rounding_floor = std::max(rounding_floor, other.rounding_floor);
+  if (worst.index < 0 || other.worst.ratio > worst.ratio) worst = other.worst;
+  ratio = std::max(ratio, other.ratio);
+  for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] += other.ratios[i];
+  for (std::size_t i = 0; i < ulps.size(); ++i) ulps[i] += other.ulps[i];
+}
+
+Deviation compare(const std::string& name, const Array<double>& exact, const Array<double>& bounds,
+                  const Array<float>& computed, const NumberFormat& format) {
+  constexpr std::size_t kPart = 4096;
+  std::vector<Deviation> parts((exact.size() + kPart - 1) / kPart);
+  tbb::parallel_for(std::size_t{0}, parts.size(), [&](std::size_t i) {
+    parts[i] = compare_part(name, exact, bounds, computed, format, i * kPart,
+                            std::min(exact.size(), (i + 1) * kPart));
+  });
+  Deviation out;
+  out.worst.value = name;
+  for (const auto& part : parts) out.merge(part);
   return out;
 }
 

@@ -188,7 +188,8 @@ void bound_attention(const BoundCall& call, std::vector<Array<double>>& out) {
           const double moved = std::expm1(errors[i] + largest + 2 * exponential + 2 * sums) +
                                call.accuracy.out * std::exp(errors[i] + largest + 2 * exponential);
           error += weights[i] * (moved * size + v_bound[value] + sums * (1 + moved) * size);
-          error += call.accuracy.tiny * size;
+          // A weight that underflows in the format, or whose exponential does in FP32.
+          error += (call.accuracy.tiny + 0x1p-126) * size;
         }
         out[0][g.query(t, h) + c] = error;
       }

@@ -81,7 +81,7 @@ template double activate(Activation, double);
 
 double activation_bound(const Accuracy& accuracy, Activation act, double x, double error) {
   if (act == Activation::kRelu) return error;
-  return largest_slope(act) * error + accuracy.functions * (std::abs(x) + error);
+  return largest_slope(act) * error + accuracy.activations * (std::abs(x) + error);
 }
 
 template <typename T>

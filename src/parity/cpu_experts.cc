@@ -120,7 +120,7 @@ template <typename T>
 std::vector<Expert> experts_of(const Call<T>& call) {
   std::vector<Expert> out;
   const auto whole = [](const Array<float>& w) {
-    return Matrix{w.data.data(), w.shape[0], w.shape[1], w.shape[1], 1};
+    return Matrix{&w, 0, w.shape[0], w.shape[1], w.shape[1], 1};
   };
   if (call.step.operation == "experts") {
     for (std::size_t e = 0; e < call.count("gate"); ++e)
@@ -138,13 +138,13 @@ std::vector<Expert> experts_of(const Call<T>& call) {
   const std::int64_t row = transposed ? 1 : hidden;
   const std::int64_t column = transposed ? 2 * inner : 1;
   for (std::int64_t e = 0; e < gate_up.shape[0]; ++e) {
-    const float* const first = gate_up.data.data() + e * 2 * inner * hidden;
-    const float* const second = first + (interleaved ? 1 : inner) * row;
+    const std::int64_t first = e * 2 * inner * hidden;
+    const std::int64_t second = first + (interleaved ? 1 : inner) * row;
     const std::int64_t step = interleaved ? 2 * row : row;
-    const float* const last = down.data.data() + e * hidden * inner;
-    out.push_back({{first, inner, hidden, step, column},
-                   {second, inner, hidden, step, column},
-                   {last, hidden, inner, transposed ? 1 : inner, transposed ? hidden : 1}});
+    const std::int64_t last = e * hidden * inner;
+    out.push_back({{&gate_up, first, inner, hidden, step, column},
+                   {&gate_up, second, inner, hidden, step, column},
+                   {&down, last, hidden, inner, transposed ? 1 : inner, transposed ? hidden : 1}});
   }
   return out;
 }
@@ -256,11 +256,11 @@ void cpu_experts(const Call<T>& call, std::vector<Array<T>>& out) {
     std::vector<T> gate(pairs[e].size() * static_cast<std::size_t>(experts[e].gate.n));
     std::vector<T> up(gate.size());
     std::vector<T> result(pairs[e].size() * width);
-    multiply(call.order, rows.data(), m, experts[e].gate, gate.data());
-    multiply(call.order, rows.data(), m, experts[e].up, up.data());
+    multiply(call, rows.data(), m, experts[e].gate, gate.data());
+    multiply(call, rows.data(), m, experts[e].up, up.data());
     for (std::size_t i = 0; i < gate.size(); ++i)
       gate[i] = call.kept(activate(act, call.kept(gate[i])) * call.kept(up[i]));
-    multiply(call.order, gate.data(), m, experts[e].down, result.data());
+    multiply(call, gate.data(), m, experts[e].down, result.data());
     for (std::size_t i = 0; i < pairs[e].size(); ++i)
       std::copy_n(result.begin() + static_cast<std::ptrdiff_t>(i * width), width,
                   results.begin() + static_cast<std::ptrdiff_t>(pairs[e][i] * width));
@@ -297,10 +297,10 @@ void bound_experts(const BoundCall& call, std::vector<Array<double>>& out) {
     const std::size_t inner = pairs[e].size() * static_cast<std::size_t>(experts[e].gate.n);
     std::vector<double> gate(inner), gate_bound(inner), up(inner), up_bound(inner), hidden(inner),
         hidden_bound(inner);
-    multiply(Order::kLibrary, rows.data(), m, experts[e].gate, gate.data());
-    multiply(Order::kLibrary, rows.data(), m, experts[e].up, up.data());
-    bound_product(accuracy, rows.data(), rows_bound.data(), m, experts[e].gate, nullptr, gate_bound.data());
-    bound_product(accuracy, rows.data(), rows_bound.data(), m, experts[e].up, nullptr, up_bound.data());
+    multiply(call.exact, rows.data(), m, experts[e].gate, gate.data());
+    multiply(call.exact, rows.data(), m, experts[e].up, up.data());
+    bound_product(call, rows.data(), rows_bound.data(), m, experts[e].gate, nullptr, gate_bound.data());
+    bound_product(call, rows.data(), rows_bound.data(), m, experts[e].up, nullptr, up_bound.data());
     for (std::size_t i = 0; i < inner; ++i) {
       const double g = accuracy.rounded(gate[i], gate_bound[i]);
       const double u = accuracy.rounded(up[i], up_bound[i]);
@@ -312,9 +312,8 @@ void bound_experts(const BoundCall& call, std::vector<Array<double>>& out) {
           accuracy.rounded(hidden[i], a * u + a_bound * size + accuracy.u * (a + a_bound) * size);
     }
     std::vector<double> result(pairs[e].size() * width), result_bound(pairs[e].size() * width);
-    multiply(Order::kLibrary, hidden.data(), m, experts[e].down, result.data());
-    bound_product(accuracy, hidden.data(), hidden_bound.data(), m, experts[e].down, nullptr,
-                  result_bound.data());
+    multiply(call.exact, hidden.data(), m, experts[e].down, result.data());
+    bound_product(call, hidden.data(), hidden_bound.data(), m, experts[e].down, nullptr, result_bound.data());
     const double gamma = accuracy.gamma(static_cast<double>(k));
     for (std::size_t i = 0; i < result.size(); ++i) {
       const std::size_t pair = pairs[e][i / width];

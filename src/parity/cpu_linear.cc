@@ -16,6 +16,7 @@ constexpr std::int64_t kPanel = 16;  // outputs whose sums run side by side
 // Every output is one sum in rising k; the outputs of a panel are independent of each other and of where the
 // panel begins.
 void multiply_in_order(const float* x, std::int64_t m, const Matrix& w, float* out) {
+  const float* const w_data = w.weight->data.data() + w.first;
   const std::int64_t panels = (w.n + kPanel - 1) / kPanel;
   tbb::parallel_for(std::int64_t{0}, panels, [&](std::int64_t p) {
     const std::int64_t first = p * kPanel;
@@ -24,7 +25,7 @@ void multiply_in_order(const float* x, std::int64_t m, const Matrix& w, float* o
     for (std::int64_t j = 0; j < width; ++j) {
       for (std::int64_t k = 0; k < w.k; ++k)
         panel[static_cast<std::size_t>(k * kPanel + j)] =
-            w.data[(first + j) * w.row_stride + k * w.column_stride];
+            w_data[(first + j) * w.row_stride + k * w.column_stride];
     }
     for (std::int64_t row = 0; row < m; ++row) {
       std::array<float, kPanel> sums{};
@@ -41,15 +42,15 @@ void multiply_in_order(const float* x, std::int64_t m, const Matrix& w, float* o
 Matrix matrix_of(const Array<float>& weight, bool transposed) {
   const std::int64_t rows = weight.shape[0];
   const std::int64_t columns = weight.shape[1];
-  if (transposed) return {weight.data.data(), columns, rows, 1, columns};
-  return {weight.data.data(), rows, columns, columns, 1};
+  if (transposed) return {&weight, 0, columns, rows, 1, columns};
+  return {&weight, 0, rows, columns, columns, 1};
 }
 
 // A convolution's weight [N, C, ...] as a matrix over flattened patches.
 Matrix flat_matrix(const Array<float>& weight) {
   const std::int64_t n = weight.shape[0];
-  const std::int64_t k = n == 0 ? 0 : static_cast<std::int64_t>(weight.size()) / n;
-  return {weight.data.data(), n, k, k, 1};
+  const std::int64_t k = n == 0 ? 0 : static_cast<std::int64_t>(Array<float>::count(weight.shape)) / n;
+  return {&weight, 0, n, k, k, 1};
 }
 
 template <typename T>
@@ -127,9 +128,11 @@ Array<T> channels_first(const Array<T>& rows, std::int64_t places, Shape shape) 
 }  // namespace
 
 template <typename T>
-void multiply(Order order, const T* x, std::int64_t m, const Matrix& w, T* out) {
+void multiply(const Call<T>& call, const T* x, std::int64_t m, const Matrix& w, T* out) {
   if constexpr (std::is_same_v<T, float>) {
-    if (order == Order::kFixed) return multiply_in_order(x, m, w, out);
+    if (call.order == Order::kFixed) return multiply_in_order(x, m, w, out);
+  } else {
+    if (call.products != nullptr) return call.products->multiply(x, m, w, out);
   }
   // The weight goes through in blocks of rows, so that its FP64 copy stays small.
   constexpr std::int64_t kBlock = 256;
@@ -138,7 +141,7 @@ void multiply(Order order, const T* x, std::int64_t m, const Matrix& w, T* out) 
   for (std::int64_t first = 0; first < w.n; first += kBlock) {
     const std::int64_t rows = std::min(kBlock, w.n - first);
     for (std::int64_t r = 0; r < rows; ++r) {
-      const float* const from = w.data + (first + r) * w.row_stride;
+      const float* const from = w.weight->data.data() + w.first + (first + r) * w.row_stride;
       for (std::int64_t k = 0; k < w.k; ++k) {
         const T value = from[k * w.column_stride];
         packed[static_cast<std::size_t>(r * w.k + k)] = w.absolute ? std::abs(value) : value;
@@ -149,19 +152,19 @@ void multiply(Order order, const T* x, std::int64_t m, const Matrix& w, T* out) 
       std::copy_n(part.data() + row * rows, rows, out + row * w.n + first);
   }
 }
-template void multiply(Order, const float*, std::int64_t, const Matrix&, float*);
-template void multiply(Order, const double*, std::int64_t, const Matrix&, double*);
+template void multiply(const Call<float>&, const float*, std::int64_t, const Matrix&, float*);
+template void multiply(const Call<double>&, const double*, std::int64_t, const Matrix&, double*);
 
-void bound_product(const Accuracy& accuracy, const double* x, const double* x_bound, std::int64_t m,
+void bound_product(const BoundCall& call, const double* x, const double* x_bound, std::int64_t m,
                    const Matrix& w, const float* bias, double* out) {
   const double n = static_cast<double>(w.k) + (bias == nullptr ? 0 : 1);
-  const double gamma = accuracy.gamma(n);
+  const double gamma = call.accuracy.gamma(n);
   std::vector<double> reach(static_cast<std::size_t>(m * w.k));
   for (std::size_t i = 0; i < reach.size(); ++i)
     reach[i] = gamma * (std::abs(x[i]) + x_bound[i]) + x_bound[i];
   Matrix absolute = w;
   absolute.absolute = true;
-  multiply(Order::kLibrary, reach.data(), m, absolute, out);
+  multiply(call.exact, reach.data(), m, absolute, out);
   const double underflow = n * 0x1p-149;  // of the FP32 products
   for (std::int64_t i = 0; i < m * w.n; ++i)
     out[i] += underflow + (bias == nullptr ? 0 : gamma * std::abs(static_cast<double>(bias[i % w.n])));
@@ -171,7 +174,7 @@ template <typename T>
 void cpu_linear(const Call<T>& call, std::vector<Array<T>>& out) {
   const Array<T>& x = call.value("x");
   const Matrix w = matrix_of(*call.weight("weight"), call.attributes().flag("transposed"));
-  multiply(call.order, x.data.data(), x.rows(), w, out[0].data.data());
+  multiply(call, x.data.data(), x.rows(), w, out[0].data.data());
   add_bias(call.weight("bias"), out[0]);
 }
 template void cpu_linear(const Call<float>&, std::vector<Array<float>>&);
@@ -181,7 +184,7 @@ void bound_linear(const BoundCall& call, std::vector<Array<double>>& out) {
   const Array<double>& x = call.exact.value("x");
   const Matrix w = matrix_of(*call.exact.weight("weight"), call.exact.attributes().flag("transposed"));
   const Array<float>* const bias = call.exact.weight("bias");
-  bound_product(call.accuracy, x.data.data(), call.bound("x").data.data(), x.rows(), w,
+  bound_product(call, x.data.data(), call.bound("x").data.data(), x.rows(), w,
                 bias == nullptr ? nullptr : bias->data.data(), out[0].data.data());
 }
 
@@ -190,7 +193,7 @@ void cpu_conv(const Call<T>& call, std::vector<Array<T>>& out) {
   const Array<float>& weight = *call.weight("weight");
   const auto unfolded = unfold(call.value("x"), weight.shape, out[0].shape, call.attributes());
   Array<T> rows({unfolded.rows.rows(), weight.shape[0]});
-  multiply(call.order, unfolded.rows.data.data(), rows.rows(), flat_matrix(weight), rows.data.data());
+  multiply(call, unfolded.rows.data.data(), rows.rows(), flat_matrix(weight), rows.data.data());
   add_bias(call.weight("bias"), rows);
   out[0] = channels_first(rows, unfolded.places, out[0].shape);
 }
@@ -204,7 +207,7 @@ void bound_conv(const BoundCall& call, std::vector<Array<double>>& out) {
   const auto x = unfold(call.exact.value("x"), weight.shape, out[0].shape, attributes);
   const auto x_bound = unfold(call.bound("x"), weight.shape, out[0].shape, attributes);
   Array<double> rows({x.rows.rows(), weight.shape[0]});
-  bound_product(call.accuracy, x.rows.data.data(), x_bound.rows.data.data(), rows.rows(), flat_matrix(weight),
+  bound_product(call, x.rows.data.data(), x_bound.rows.data.data(), rows.rows(), flat_matrix(weight),
                 bias == nullptr ? nullptr : bias->data.data(), rows.data.data());
   out[0] = channels_first(rows, x.places, out[0].shape);
 }

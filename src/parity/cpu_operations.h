@@ -20,6 +20,22 @@ enum class Order { kLibrary, kFixed };
 /// The experts chosen, by routing step in the program's order: [tokens * k] indices.
 using Routes = std::vector<std::vector<int>>;
 
+/// out[m, n] = sum_k x[m, k] w[n, k], w being part of a weight, with any strides; |w| where `absolute`.
+struct Matrix {
+  const Array<float>* weight;
+  std::int64_t first;  // the element where it begins
+  std::int64_t n, k;
+  std::int64_t row_stride, column_stride;  // of n and of k, in elements
+  bool absolute = false;
+};
+
+/// Takes FP64 products where the weights are: an Array<float> then is a name for a weight, and holds no data.
+class Products {
+ public:
+  virtual ~Products() = default;
+  virtual void multiply(const double* x, std::int64_t m, const Matrix& w, double* out) = 0;
+};
+
 template <typename T>
 struct Call {
   const BoundStep& step;
@@ -29,6 +45,7 @@ struct Call {
   Order order = Order::kLibrary;
   const std::vector<int>* forced = nullptr;    // the experts to take, whatever the scores
   const NumberFormat* inner_format = nullptr;  // what values inside the operation are rounded to, if at all
+  Products* products = nullptr;                // nullptr: here
 
   Attributes attributes() const { return Attributes(step.attributes); }
   std::size_t count(const std::string& operand) const {
@@ -50,9 +67,10 @@ struct Call {
 /// The constants of the error bound. `u` is twice the unit roundoff of FP32: tensor cores may truncate.
 struct Accuracy {
   double u = 0x1p-23;
-  double functions = 0x1p-20;  // relative error of exp, erf, tanh, 1 / sqrt in FP32
-  double out = 0;              // unit roundoff of the format that results are kept in
-  double tiny = 0;             // its smallest subnormal
+  double functions = 0x1p-20;    // relative error of exp, erf, tanh, 1 / sqrt in FP32
+  double activations = 0x1p-20;  // error of an activation, relative to its argument
+  double out = 0;                // unit roundoff of the format that results are kept in
+  double tiny = 0;               // its smallest subnormal
 
   static Accuracy of(const NumberFormat& format) {
     Accuracy a;
@@ -155,18 +173,12 @@ void bound_experts(const BoundCall&, std::vector<Array<double>>&);
 
 // What several of them share.
 
-/// out[m, n] = sum_k x[m, k] w[n, k], or w[k, n] where `transposed`; |w| where `absolute`.
-struct Matrix {
-  const float* data;
-  std::int64_t n, k;
-  std::int64_t row_stride, column_stride;  // of n and of k, in elements
-  bool absolute = false;
-};
+/// By the call's order of summation and where it takes its products.
 template <typename T>
-void multiply(Order order, const T* x, std::int64_t m, const Matrix& w, T* out);
+void multiply(const Call<T>& call, const T* x, std::int64_t m, const Matrix& w, T* out);
 
 /// E = |W| (gamma(n) (|x| + Ex) + Ex) + gamma(n) |b|, the bound of x W^T + b, for m rows.
-void bound_product(const Accuracy& accuracy, const double* x, const double* x_bound, std::int64_t m,
+void bound_product(const BoundCall& call, const double* x, const double* x_bound, std::int64_t m,
                    const Matrix& w, const float* bias, double* out);
 
 enum class Activation { kSilu, kGelu, kGeluTanh, kRelu };

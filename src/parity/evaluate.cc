@@ -98,7 +98,7 @@ const CpuOperation& cpu_operation(const std::string& name) {
 }
 
 Reference evaluate_reference(const BoundProgram& program, const Given& given, std::size_t inputs,
-                             const NumberFormat& format, const Routes* forced) {
+                             const Routes* forced, const JudgedRun& judged) {
   Reference out{begin_values<double>(program, given, inputs), {}};
   out.bounds.resize(program.shapes.size());
   for (std::size_t i = 0; i < inputs; ++i) out.bounds[i] = Array<double>(program.shapes[i]);
@@ -106,11 +106,12 @@ Reference evaluate_reference(const BoundProgram& program, const Given& given, st
   for (const auto& step : program.steps) {
     const CpuOperation& operation = cpu_operation(step.operation);
     Call<double> call{step, out.values, given, program.shapes};
+    call.products = judged.products;
     if (step.operation == "route" && forced != nullptr) call.forced = &forced->at(route++);
     auto results = results_of<double>(program, step);
     operation.reference(call, results);
-    auto bounds = bounds_of(program, step, operation,
-                            {call, out.bounds, results, Accuracy::of(format), &out.admissible});
+    auto bounds =
+        bounds_of(program, step, operation, {call, out.bounds, results, judged.accuracy, &out.admissible});
     keep(step, results, out.values);
     keep(step, bounds, out.bounds);
   }

@@ -20,10 +20,21 @@ struct Reference {
   bool admissible = true;             // the forced routes are among those that rounding could choose
 };
 
+/// The accuracy of the run that is to be judged, and where FP64 products are taken; nullptr: here.
+struct JudgedRun {
+  Accuracy accuracy;
+  Products* products = nullptr;
+};
+
 /// `forced`: the experts that the run to be judged chose; nullptr: choose. `inputs` says how many of the
 /// first slots are inputs rather than weights.
 Reference evaluate_reference(const BoundProgram& program, const Given& given, std::size_t inputs,
-                             const NumberFormat& format, const Routes* forced);
+                             const Routes* forced, const JudgedRun& judged);
+/// The same of a run by this backend.
+inline Reference evaluate_reference(const BoundProgram& program, const Given& given, std::size_t inputs,
+                                    const NumberFormat& format, const Routes* forced) {
+  return evaluate_reference(program, given, inputs, forced, {Accuracy::of(format), nullptr});
+}
 
 struct Computed {
   std::vector<Array<float>> values;  // by slot

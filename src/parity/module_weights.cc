@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/diagnostics.h"
+
 namespace tenon {
 
 WeightShapes shapes_of(const ModuleWeights& weights) {
@@ -12,21 +14,19 @@ WeightShapes shapes_of(const ModuleWeights& weights) {
   return out;
 }
 
-std::map<std::string, Array<float>> numbers_of(const ModuleWeights& weights, const NumberFormat& format) {
-  std::map<std::string, Array<float>> out;
+std::map<std::string, const ModuleTensor*> by_slot(const ModuleWeights& weights) {
+  std::map<std::string, const ModuleTensor*> out;
   for (const auto& [name, tensors] : weights) {
     const bool list = name.find('*') != std::string::npos;
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      auto values = decode(tensors[i].dtype, tensors[i].bytes);
-      if (!values)
-        throw UserError({tensors[i].key, 0, 0, {}, "", ""},
-                        fmt::format("parity cannot run on {} weights", name_of(tensors[i].dtype)),
-                        "It runs on F64, F32, F16 and BF16.");
-      for (auto& value : *values) value = round_to(format, value);
-      out[weight_slot(name, i, list)] = Array<float>(tensors[i].shape, std::move(*values));
-    }
+    for (std::size_t i = 0; i < tensors.size(); ++i) out[weight_slot(name, i, list)] = &tensors[i];
   }
   return out;
+}
+
+void refuse_dtype(const ModuleTensor& tensor) {
+  throw UserError({tensor.key, 0, 0, {}, "", ""},
+                  fmt::format("parity cannot run on {} weights", name_of(tensor.dtype)),
+                  "It runs on F64, F32, F16 and BF16.");
 }
 
 }  // namespace tenon

@@ -2,14 +2,15 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "checkpoint/dtype.h"
 #include "parity/array.h"
 #include "parity/bind_program.h"
+#include "parity/buffer.h"
 #include "parity/number_format.h"
-#include "parity/weights.h"
 
 namespace tenon {
 
@@ -17,7 +18,7 @@ struct ModuleTensor {
   std::string key;
   DType dtype = DType::kF32;
   Shape shape;
-  Bytes bytes;
+  std::shared_ptr<const Bytes> bytes;
 };
 
 /// By name below the module: one of a single weight, one an index of a list.
@@ -25,8 +26,10 @@ using ModuleWeights = std::map<std::string, std::vector<ModuleTensor>>;
 
 WeightShapes shapes_of(const ModuleWeights& weights);
 
-/// The weights as numbers of the format, by slot name. Weights of a dtype that decode() does not read are a
-/// UserError that names the key.
-std::map<std::string, Array<float>> numbers_of(const ModuleWeights& weights, const NumberFormat& format);
+/// The slot's name of every tensor, in order.
+std::map<std::string, const ModuleTensor*> by_slot(const ModuleWeights& weights);
+
+/// A UserError that names the tensor: parity does not run on its dtype.
+[[noreturn]] void refuse_dtype(const ModuleTensor& tensor);
 
 }  // namespace tenon

@@ -1,7 +1,6 @@
 #include "parity/mutants.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -17,47 +16,6 @@ Places identity(std::size_t n) {
   Places out(n);
   std::iota(out.begin(), out.end(), std::size_t{0});
   return out;
-}
-
-std::size_t element_size(const ModuleTensor& tensor) {
-  return static_cast<std::size_t>(bits_of(tensor.dtype) / 8);
-}
-
-// Reorders the slices along an axis: new slice i is old slice order[i]. Were the bytes changed?
-bool reorder(ModuleTensor& tensor, std::size_t axis, const Places& order) {
-  std::size_t run = element_size(tensor);
-  for (std::size_t i = axis + 1; i < tensor.shape.size(); ++i)
-    run *= static_cast<std::size_t>(tensor.shape[i]);
-  const Bytes before = tensor.bytes;
-  const std::size_t whole = run * order.size();
-  for (std::size_t base = 0; base < before.size(); base += whole) {
-    for (std::size_t i = 0; i < order.size(); ++i)
-      std::memcpy(tensor.bytes.data() + base + i * run, before.data() + base + order[i] * run, run);
-  }
-  return tensor.bytes != before;
-}
-
-bool transpose(ModuleTensor& tensor) {
-  const auto n = static_cast<std::size_t>(tensor.shape[0]);
-  const std::size_t size = element_size(tensor);
-  const Bytes before = tensor.bytes;
-  for (std::size_t i = 0; i < n * n; ++i)
-    std::memcpy(tensor.bytes.data() + i * size, before.data() + (i % n * n + i / n) * size, size);
-  return tensor.bytes != before;
-}
-
-bool clear(ModuleTensor& tensor) {
-  const Bytes before = tensor.bytes;
-  std::fill(tensor.bytes.begin(), tensor.bytes.end(), std::byte{0});
-  return tensor.bytes != before;
-}
-
-// The lowest bit of the middle element: the smallest change there is.
-bool flip_bit(ModuleTensor& tensor) {
-  if (tensor.bytes.empty()) return false;
-  const std::size_t size = element_size(tensor);
-  tensor.bytes[tensor.bytes.size() / size / 2 * size] ^= std::byte{1};
-  return true;
 }
 
 class MutantMaker {
@@ -83,10 +41,33 @@ class MutantMaker {
  private:
   const ModuleTensor& first(const std::string& name) const { return weights_.at(name).front(); }
 
-  void add(std::string name, const std::string& weight, std::function<bool(ModuleTensor&)> change,
-           bool numeric = true) {
-    out_.push_back({std::move(name), weight, numeric,
-                    [weight, change](ModuleWeights& weights) { return change(weights.at(weight).front()); }});
+  void add(std::string name, const std::string& weight, WeightEdit edit, bool numeric = true) {
+    edit.weight = weight;
+    out_.push_back({std::move(name), weight, numeric, {std::move(edit)}});
+  }
+
+  static WeightEdit reorder(std::size_t axis, Places order) {
+    WeightEdit edit;
+    edit.kind = WeightEdit::Kind::kReorder;
+    edit.axis = axis;
+    edit.order = std::move(order);
+    return edit;
+  }
+
+  static WeightEdit of_kind(WeightEdit::Kind kind) {
+    WeightEdit edit;
+    edit.kind = kind;
+    return edit;
+  }
+
+  // Two tensors of one shape change places.
+  static void swap(WeightChange& change, const std::string& one, std::size_t i, const std::string& other,
+                   std::size_t j) {
+    WeightEdit edit = of_kind(WeightEdit::Kind::kTake);
+    edit.weight = one, edit.index = i, edit.other = other, edit.other_index = j;
+    change.push_back(edit);
+    edit.weight = other, edit.index = j, edit.other = one, edit.other_index = i;
+    change.push_back(edit);
   }
 
   void gate_and_up(const DeclaredStep& step) {
@@ -97,18 +78,13 @@ class MutantMaker {
       Places order = identity(static_cast<std::size_t>(first(found->second).shape[axis]));
       const bool interleaved = attributes.flag("interleaved");
       for (auto& place : order) place = interleaved ? place ^ 1U : (place + order.size() / 2) % order.size();
-      add("gate and up swapped", found->second, [=](ModuleTensor& t) { return reorder(t, axis, order); });
+      add("gate and up swapped", found->second, reorder(axis, order));
     } else if (step.weights.contains("gate") && step.weights.contains("up")) {
       const std::string gate = step.weights.at("gate");
       const std::string up = step.weights.at("up");
-      out_.push_back({"gate and up swapped", gate, true, [=](ModuleWeights& weights) {
-                        bool changed = false;
-                        for (std::size_t i = 0; i < weights[gate].size(); ++i) {
-                          changed = changed || weights[gate][i].bytes != weights[up][i].bytes;
-                          std::swap(weights[gate][i].bytes, weights[up][i].bytes);
-                        }
-                        return changed;
-                      }});
+      Mutant mutant{"gate and up swapped", gate, true, {}};
+      for (std::size_t i = 0; i < weights_.at(gate).size(); ++i) swap(mutant.change, gate, i, up, i);
+      out_.push_back(std::move(mutant));
     }
   }
 
@@ -123,7 +99,7 @@ class MutantMaker {
     const auto swap_heads = [&](const std::string& name, std::size_t one, std::size_t other) {
       Places order = identity(rows);
       for (std::size_t i = 0; i < width; ++i) std::swap(order[one * width + i], order[other * width + i]);
-      add(name, weight, [=](ModuleTensor& t) { return reorder(t, 0, order); });
+      add(name, weight, reorder(0, order));
     };
     if (heads > 1) swap_heads("two heads swapped", 0, heads - 1);
     if (kv_heads > 1) swap_heads("two KV heads swapped", heads, heads + kv_heads - 1);
@@ -135,8 +111,7 @@ class MutantMaker {
       for (std::size_t i = 0; i < width; ++i)
         order[head * width + i] = head * width + i % (width / 2) * 2 + i / (width / 2);
     }
-    if (width % 2 == 0 && width > 2)
-      add("RoPE permutation left out", weight, [=](ModuleTensor& t) { return reorder(t, 0, order); });
+    if (width % 2 == 0 && width > 2) add("RoPE permutation left out", weight, reorder(0, order));
   }
 
   // Two experts that the run has sent tokens to, or one of them and another.
@@ -164,20 +139,19 @@ class MutantMaker {
         const std::string name = step.weights.at(parameter);
         Places order = identity(static_cast<std::size_t>(first(name).shape[0]));
         std::swap(order[one], order[other]);
-        add("two experts swapped", name, [=](ModuleTensor& t) { return reorder(t, 0, order); });
+        add("two experts swapped", name, reorder(0, order));
       }
       return;
     }
     const std::string name = step.weights.at("down");
-    out_.push_back({"two experts swapped", name, true, [=, a = one, b = other](ModuleWeights& weights) {
-                      std::swap(weights[name][a].bytes, weights[name][b].bytes);
-                      return weights[name][a].bytes != weights[name][b].bytes;
-                    }});
+    Mutant mutant{"two experts swapped", name, true, {}};
+    swap(mutant.change, name, one, name, other);
+    out_.push_back(std::move(mutant));
   }
 
   void biases(const DeclaredStep& step) {
     for (const auto& [parameter, name] : step.weights) {
-      if (parameter.ends_with("bias")) add("bias missing", name, clear);
+      if (parameter.ends_with("bias")) add("bias missing", name, of_kind(WeightEdit::Kind::kClear));
     }
   }
 
@@ -190,12 +164,11 @@ class MutantMaker {
       const std::size_t axis = shape.size() == 3 ? 1 : 0;
       Places order = identity(static_cast<std::size_t>(shape[axis]));
       std::rotate(order.begin(), order.begin() + 1, order.end());
-      if (order.size() > 1)
-        add("rows off by one", name, [=](ModuleTensor& t) { return reorder(t, axis, order); });
+      if (order.size() > 1) add("rows off by one", name, reorder(axis, order));
     }
     if (shape.size() == 2 && shape[0] == shape[1] && shape[0] > 1 && !list)
-      add("transposed, being square", name, transpose);
-    add("one bit flipped", name, flip_bit, false);
+      add("transposed, being square", name, of_kind(WeightEdit::Kind::kTranspose));
+    add("one bit flipped", name, of_kind(WeightEdit::Kind::kFlipBit), false);
   }
 
   const ModuleWeights& weights_;

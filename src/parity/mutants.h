@@ -2,13 +2,13 @@
 // run that does not reject them proves nothing.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "parity/cpu_operations.h"
 #include "parity/module_weights.h"
 #include "parity/program.h"
+#include "parity/weight_edit.h"
 
 namespace tenon {
 
@@ -16,8 +16,7 @@ struct Mutant {
   std::string name;
   std::string weight;   // what it changes
   bool numeric = true;  // an arithmetic check must see it; false: that the bytes differ is enough
-  /// Changes the weights; false where they are left as they are (then the mutant does not apply).
-  std::function<bool(ModuleWeights&)> apply;
+  WeightChange change;  // where it leaves the bytes as they are, the mutant does not apply
 };
 
 /// The mutants that the fused program gives rise to. `routes`: the experts that the run chose, so that those

@@ -16,6 +16,8 @@
 
 namespace tenon {
 
+class Backend;  // parity/backend.h
+
 struct ParityOptions {
   std::optional<DType> dtype;  // what weights and results are kept in; absent: as each module's weights are
   std::int64_t tokens = 16;
@@ -79,6 +81,8 @@ struct UncoveredModule {
 
 struct ParityResult {
   std::string backend;
+  std::string machine;      // what it ran on
+  std::uint64_t bytes = 0;  // of original weights that were checked
   std::int64_t tokens = 0;
   std::uint64_t seed = 0;
   std::vector<ModuleResult> modules;
@@ -95,6 +99,6 @@ std::vector<RuleFile> shared_modules(const std::filesystem::path& library);
 /// made by the plan of the original ones. Throws UserError where a program is wrong or `fused` lacks a
 /// tensor, SystemError.
 ParityResult run_parity(const Checkpoint& original, const RuleSet& rules, const Plan& plan,
-                        const Checkpoint* fused, const ParityOptions& options);
+                        const Checkpoint* fused, const ParityOptions& options, Backend& backend);
 
 }  // namespace tenon

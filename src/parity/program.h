@@ -74,11 +74,18 @@ struct DeclaredStep {
   std::map<std::string, std::string> weights;  // parameter -> weight name
 };
 
+/// A step as its rule file has it, on slots, and the primitive steps [first, last) that it stands for.
+struct WholeStep {
+  BoundStep step;
+  std::size_t first = 0, last = 0;
+};
+
 struct BoundProgram {
   std::vector<DeclaredStep> declared;
   std::vector<Shape> shapes;         // of every slot
   std::map<std::string, int> slots;  // by name: inputs, values, weights (weight_slot())
   std::vector<BoundStep> steps;
+  std::vector<WholeStep> whole;  // the same program; for backends that have kernels for fused steps
 };
 
 }  // namespace tenon

@@ -1,9 +1,15 @@
 #include <fmt/format.h>
+#include <tbb/parallel_pipeline.h>
+#include <tbb/task_arena.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <memory>
 
+#include "base/diagnostics.h"
+#include "parity/backend.h"
 #include "parity/check_module.h"
 #include "parity/instances.h"
 #include "parity/parity.h"
@@ -59,6 +65,43 @@ std::vector<Job> jobs_of(const std::vector<Candidate>& candidates, const Checkpo
   return jobs;
 }
 
+// How many modules are in memory at once: enough to read ahead of the arithmetic, within a quarter of the
+// machine's memory.
+std::size_t modules_at_once(const std::vector<ModuleRequest>& requests) {
+  constexpr std::uint64_t kMost = 8;
+  std::uint64_t largest = 1;
+  for (const auto& request : requests) largest = std::max(largest, bytes_of(request));
+  const auto memory = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                      static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE));
+  return static_cast<std::size_t>(std::clamp<std::uint64_t>(memory / 4 / largest, 1, kMost));
+}
+
+// Modules are read, hashed and compared byte by byte on all threads while earlier ones are computed with, in
+// order.
+void check_all(const std::vector<ModuleRequest>& requests, Backend& backend, ParityResult& result) {
+  using Prepared = std::pair<std::size_t, std::shared_ptr<PreparedModule>>;
+  std::size_t next = 0;
+  const auto take = [&](tbb::flow_control& flow) -> std::size_t {
+    if (next == requests.size()) flow.stop();
+    return next++;
+  };
+  const auto prepare = [&](std::size_t i) -> Prepared {
+    return {i, std::make_shared<PreparedModule>(prepare_module(requests[i]))};
+  };
+  const auto check = [&](const Prepared& prepared) {
+    const ModuleRequest& request = requests[prepared.first];
+    if (request.options.progress)
+      request.options.progress(prepared.first, requests.size(), request.instance.path);
+    // Isolated, so that no thread waiting here begins to read another module instead.
+    tbb::this_task_arena::isolate(
+        [&] { result.modules.push_back(check_module(request, std::move(*prepared.second), backend)); });
+  };
+  tbb::parallel_pipeline(modules_at_once(requests),
+                         tbb::make_filter<void, std::size_t>(tbb::filter_mode::serial_in_order, take) &
+                             tbb::make_filter<std::size_t, Prepared>(tbb::filter_mode::parallel, prepare) &
+                             tbb::make_filter<Prepared, void>(tbb::filter_mode::serial_in_order, check));
+}
+
 }  // namespace
 
 bool ModuleResult::power_holds() const {
@@ -89,18 +132,23 @@ bool ParityResult::holds() const {
 }
 
 ParityResult run_parity(const Checkpoint& original, const RuleSet& rules, const Plan& plan,
-                        const Checkpoint* fused, const ParityOptions& options) {
+                        const Checkpoint* fused, const ParityOptions& options, Backend& backend) {
   const auto begin = std::chrono::steady_clock::now();
   ParityResult out;
-  out.backend = "cpu";
+  out.backend = backend.name();
+  out.machine = backend.machine();
   out.tokens = options.tokens;
   out.seed = options.seed;
   const auto candidates = candidates_of(rules, options);
   const auto jobs = jobs_of(candidates, original, plan, options, out);
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (options.progress) options.progress(i, jobs.size(), jobs[i].instance.path);
-    out.modules.push_back(check_module({*jobs[i].program, jobs[i].instance, original, plan, fused, options}));
+  std::vector<ModuleRequest> requests;
+  for (const auto& job : jobs) {
+    requests.push_back({*job.program, job.instance, original, plan, fused, options});
+    for (const auto& [name, tensors] : job.instance.original) {
+      for (const auto tensor : tensors) out.bytes += original.tensors[tensor].bytes;
+    }
   }
+  check_all(requests, backend, out);
   out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return out;
 }

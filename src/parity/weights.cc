@@ -2,42 +2,61 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <set>
 #include <span>
 
+#include "base/diagnostics.h"
 #include "checkpoint/file.h"
 #include "engine/hash.h"
 
 namespace tenon {
 namespace {
 
-// Calls copy(source byte, output byte, bytes) for every run of a piece.
-template <typename Copy>
-void for_each_run(const Piece& piece, std::size_t depth, std::int64_t from, std::int64_t to,
-                  std::int64_t size, const Copy& copy) {
+constexpr std::size_t kReadBlock = std::size_t{4} << 20;
+constexpr std::int64_t kPieceElements = std::int64_t{1} << 21;
+
+// Calls visit(source byte, output byte, bytes) for every run of a piece, until it returns false.
+template <typename Visit>
+bool for_each_run(const Piece& piece, std::size_t depth, std::int64_t from, std::int64_t to,
+                  std::int64_t size, const Visit& visit) {
   const std::size_t left = piece.loops.size() - depth;
-  if (left == 0) return copy(from * size, to * size, size);
+  if (left == 0) return visit(from * size, to * size, size);
   const Loop& loop = piece.loops[depth];
   if (left == 1 && loop.source_stride == 1 && loop.output_stride == 1)
-    return copy(from * size, to * size, loop.extent * size);
-  for (std::int64_t i = 0; i < loop.extent; ++i)
-    for_each_run(piece, depth + 1, from + i * loop.source_stride, to + i * loop.output_stride, size, copy);
+    return visit(from * size, to * size, loop.extent * size);
+  for (std::int64_t i = 0; i < loop.extent; ++i) {
+    const bool goes_on = for_each_run(piece, depth + 1, from + i * loop.source_stride,
+                                      to + i * loop.output_stride, size, visit);
+    if (!goes_on) return false;
+  }
+  return true;
 }
 
-template <typename Copy>
-void for_each_run(const View& view, const Copy& copy) {
-  const std::int64_t size = bits_of(view.dtype) / 8;
-  for (const auto& piece : view.pieces) {
-    for_each_run(piece, 0, piece.source_offset, piece.output_offset, size,
-                 [&](std::int64_t from, std::int64_t to, std::int64_t bytes) {
-                   copy(piece.source, static_cast<std::size_t>(from), static_cast<std::size_t>(to),
-                        static_cast<std::size_t>(bytes));
-                 });
+template <typename Visit>
+bool for_each_run(const Piece& piece, std::size_t element_size, const Visit& visit) {
+  return for_each_run(piece, 0, piece.source_offset, piece.output_offset,
+                      static_cast<std::int64_t>(element_size), visit);
+}
+
+// A run is often a single element, whose size the compiler should know.
+void copy_run(std::byte* to, const std::byte* from, std::int64_t bytes) {
+  if (bytes == 2) {
+    std::memcpy(to, from, 2);
+  } else if (bytes == 4) {
+    std::memcpy(to, from, 4);
+  } else {
+    std::memcpy(to, from, static_cast<std::size_t>(bytes));
   }
+}
+
+std::size_t element_size_of(const View& view) {
+  return static_cast<std::size_t>(bits_of(view.dtype) / 8);
 }
 
 void check_unchanged(const FileDescriptor& file, const ShardFile& shard) {
@@ -51,13 +70,18 @@ void check_unchanged(const FileDescriptor& file, const ShardFile& shard) {
 
 }  // namespace
 
-Bytes TensorReader::read(std::size_t tensor) const {
+std::shared_ptr<const Bytes> TensorReader::read(std::size_t tensor) const {
   const Tensor& t = checkpoint_.tensors.at(tensor);
   const ShardFile& shard = checkpoint_.shards.at(t.shard);
   const FileDescriptor file = open_for_reading(shard.path);
   check_unchanged(file, shard);
-  Bytes out(t.bytes);
-  read_at(file, shard.path, t.offset, {reinterpret_cast<char*>(out.data()), out.size()});
+  const auto out = std::make_shared<Bytes>(t.bytes);
+  const std::size_t blocks = (out->size() + kReadBlock - 1) / kReadBlock;
+  tbb::parallel_for(std::size_t{0}, blocks, [&](std::size_t i) {
+    const std::size_t begin = i * kReadBlock;
+    const std::size_t count = std::min(kReadBlock, out->size() - begin);
+    read_at(file, shard.path, t.offset + begin, {reinterpret_cast<char*>(out->data()) + begin, count});
+  });
   return out;
 }
 
@@ -67,29 +91,74 @@ std::vector<std::uint32_t> sources_of(const View& view) {
   return {out.begin(), out.end()};
 }
 
+std::vector<Piece> cut_pieces(const View& view) {
+  std::vector<Piece> out;
+  for (const auto& piece : view.pieces) {
+    if (piece.loops.empty() || element_count(piece) <= kPieceElements) {
+      out.push_back(piece);
+      continue;
+    }
+    const Loop& outer = piece.loops.front();
+    const std::int64_t inner = element_count(piece) / outer.extent;
+    const std::int64_t step = std::max<std::int64_t>(1, kPieceElements / inner);
+    for (std::int64_t i = 0; i < outer.extent; i += step) {
+      Piece part = piece;
+      part.source_offset += i * outer.source_stride;
+      part.output_offset += i * outer.output_stride;
+      part.loops.front().extent = std::min(step, outer.extent - i);
+      out.push_back(std::move(part));
+    }
+  }
+  return out;
+}
+
 Bytes gather(const View& view, const SourceBytes& sources) {
   Bytes out(byte_size(view.dtype, view.shape).value());
-  for_each_run(view, [&](std::uint32_t source, std::size_t from, std::size_t to, std::size_t bytes) {
-    std::memcpy(out.data() + to, sources.at(source).data() + from, bytes);
+  const auto pieces = cut_pieces(view);
+  tbb::parallel_for(std::size_t{0}, pieces.size(), [&](std::size_t i) {
+    const std::byte* const source = sources.at(pieces[i].source)->data();
+    for_each_run(pieces[i], element_size_of(view),
+                 [&](std::int64_t from, std::int64_t to, std::int64_t bytes) {
+                   copy_run(out.data() + to, source + from, bytes);
+                   return true;
+                 });
   });
   return out;
 }
 
-void scatter(const View& view, const Bytes& bytes, SourceBytes& sources) {
-  for_each_run(view, [&](std::uint32_t source, std::size_t from, std::size_t to, std::size_t count) {
-    std::memcpy(sources.at(source).data() + from, bytes.data() + to, count);
+bool gathered(const View& view, const SourceBytes& sources, const Bytes& bytes) {
+  if (bytes.size() != byte_size(view.dtype, view.shape).value()) return false;
+  const auto pieces = cut_pieces(view);
+  std::atomic<bool> equal = true;
+  tbb::parallel_for(std::size_t{0}, pieces.size(), [&](std::size_t i) {
+    const std::byte* const source = sources.at(pieces[i].source)->data();
+    const bool same = for_each_run(
+        pieces[i], element_size_of(view), [&](std::int64_t from, std::int64_t to, std::int64_t count) {
+          return std::memcmp(bytes.data() + to, source + from, static_cast<std::size_t>(count)) == 0;
+        });
+    if (!same) equal = false;
+  });
+  return equal;
+}
+
+void scatter(const std::vector<Piece>& pieces, std::size_t element_size, const Bytes& bytes, Bytes& source) {
+  tbb::parallel_for(std::size_t{0}, pieces.size(), [&](std::size_t i) {
+    for_each_run(pieces[i], element_size, [&](std::int64_t from, std::int64_t to, std::int64_t count) {
+      copy_run(source.data() + from, bytes.data() + to, count);
+      return true;
+    });
   });
 }
 
 std::string hash_of(const Bytes& bytes) {
-  std::vector<Digest> blocks;
-  StreamHash hash;
-  for (std::uint64_t i = 0; i < hash_blocks(bytes.size()); ++i) {
+  std::vector<Digest> blocks(hash_blocks(bytes.size()));
+  tbb::parallel_for(std::size_t{0}, blocks.size(), [&](std::size_t i) {
     const std::size_t begin = i * kHashBlock;
+    StreamHash hash;
     hash.reset();
     hash.update(std::span(bytes).subspan(begin, std::min<std::size_t>(kHashBlock, bytes.size() - begin)));
-    blocks.push_back(hash.digest());
-  }
+    blocks[i] = hash.digest();
+  });
   return tensor_hash(blocks);
 }
 

@@ -1,5 +1,5 @@
 // The tensors of a module on both sides: the publisher's, read from the checkpoint, and the fused ones, made
-// of them by the plan's views or read from a converted checkpoint.
+// of them by the plan's views or read from a converted checkpoint. All of it runs on every thread.
 #pragma once
 
 #include <cstddef>
@@ -10,35 +10,40 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "parity/buffer.h"
 #include "plan/plan.h"
 
 namespace tenon {
 
-using Bytes = std::vector<std::byte>;
-
-/// Reads whole tensors of a checkpoint. One thread.
+/// Reads whole tensors of a checkpoint.
 class TensorReader {
  public:
   explicit TensorReader(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
 
   /// Throws SystemError, and UserError where the file has changed since its header was read.
-  Bytes read(std::size_t tensor) const;
+  std::shared_ptr<const Bytes> read(std::size_t tensor) const;
 
  private:
   const Checkpoint& checkpoint_;
 };
 
 /// The bytes of source tensors by index, as a view needs them.
-using SourceBytes = std::map<std::uint32_t, Bytes>;
+using SourceBytes = std::map<std::uint32_t, std::shared_ptr<const Bytes>>;
 
 /// The indices of the source tensors that a view takes from.
 std::vector<std::uint32_t> sources_of(const View& view);
 
+/// A view's pieces, cut so that many threads find work in them.
+std::vector<Piece> cut_pieces(const View& view);
+
 /// What the view makes of its sources. Elements of whole bytes only (bits_of(dtype) >= 8).
 Bytes gather(const View& view, const SourceBytes& sources);
 
-/// The way back: puts the view's bytes where they came from. `sources` holds tensors of the right size.
-void scatter(const View& view, const Bytes& bytes, SourceBytes& sources);
+/// Is every element that the view takes from its sources where it should be in `bytes`?
+bool gathered(const View& view, const SourceBytes& sources, const Bytes& bytes);
+
+/// The way back: puts the elements of the pieces, which have one source, where they came from.
+void scatter(const std::vector<Piece>& pieces, std::size_t element_size, const Bytes& bytes, Bytes& source);
 
 /// "xxh3-128:...", the hash of a tensor as manifests have it.
 std::string hash_of(const Bytes& bytes);

@@ -193,6 +193,7 @@ std::string provenance(const ParitySubject& subject, const ParityResult& result)
                        escaped(u.path), escaped(u.reason));
   if (!result.uncovered.empty()) out += "</table>\n";
   out += "<h2>Made with</h2>\n<table>\n<tr><td>tenon</td><td class=\"path\">" TENON_VERSION "</td></tr>\n";
+  out += fmt::format("<tr><td>machine</td><td class=\"path\">{}</td></tr>\n", escaped(result.machine));
   for (const auto& rule : subject.rules)
     out += fmt::format("<tr><td>{}</td><td class=\"path hash\">{}</td></tr>\n", escaped(rule.name),
                        escaped(rule.hash));

@@ -121,9 +121,10 @@ std::string verdict_text(const ParitySubject& subject, const ParityResult& resul
       result.modules.begin(), result.modules.end(), [](const ModuleResult& m) { return m.holds(); }));
   if (result.modules.empty()) return fmt::format("{}: FAILS: no module was compared\n", subject.original);
   return fmt::format(
-      "{}: {}: {} of {} modules compute the same as the original ({} backend, {} tokens, {:.1f} s)\n",
+      "{}: {}: {} of {} modules compute the same as the original ({} backend, {} tokens, {} of "
+      "weights, {:.1f} s)\n",
       subject.original, result.holds() ? "HOLDS" : "FAILS", holding, result.modules.size(), result.backend,
-      result.tokens, result.seconds);
+      result.tokens, human_bytes(result.bytes), result.seconds);
 }
 
 }  // namespace
@@ -190,6 +191,8 @@ Json parity_json(const ParitySubject& subject, const ParityResult& result) {
           {"original", subject.original},
           {"fused", subject.fused.empty() ? Json() : Json(subject.fused)},
           {"backend", result.backend},
+          {"machine", result.machine},
+          {"weight_bytes", result.bytes},
           {"tokens", result.tokens},
           {"seed", result.seed},
           {"seconds", result.seconds},

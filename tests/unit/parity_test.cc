@@ -9,6 +9,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/file.h"
+#include "parity/backend.h"
 #include "parity/parse_modules.h"
 #include "plan/build_plan.h"
 #include "rules/parse_rules.h"
@@ -75,7 +76,7 @@ ParityResult parity_of(const Checkpoint& checkpoint, const std::string& rules, P
   for (auto& transform : set.transforms) resolve(transform, checkpoint.config, diagnostics);
   diagnostics.throw_if_errors();
   const Plan plan = build_plan(checkpoint, set, {});
-  return run_parity(checkpoint, set, plan, nullptr, options);
+  return run_parity(checkpoint, set, plan, nullptr, options, *open_backend(BackendChoice::kCpu));
 }
 
 const std::string kGateUp = R"(

@@ -1,0 +1,31 @@
+// A module's weights in device memory, and the changes that mutants make to them there.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "parity/backend.h"
+#include "parity/cuda_memory.h"
+
+namespace tenon {
+
+struct CudaWeights : HeldWeights {
+  std::map<std::string, DeviceTensor> slots;  // of the format's dtype
+  std::map<std::string, Shape> shapes;
+};
+const CudaWeights& gpu_weights(const HeldWeights& weights);
+
+int gpu_dtype(const NumberFormat& format);
+
+/// The tensor itself where it has that dtype.
+DeviceTensor cast_on_gpu(const CudaModule& module, DeviceMemory& memory, const DeviceTensor& from, int dtype);
+
+/// Uploads every weight in its own dtype and rounds it to the format there. Throws UserError for other
+/// dtypes.
+Held hold_on_gpu(const CudaModule& module, DeviceMemory& memory, const ModuleWeights& weights,
+                 const NumberFormat& format);
+
+Held change_on_gpu(const CudaModule& module, DeviceMemory& memory, const HeldWeights& weights,
+                   const WeightChange& change);
+
+}  // namespace tenon

@@ -28,6 +28,9 @@ std::vector<std::string> nearest(std::string_view name, const std::vector<std::s
 /// " Did you mean 'x'?" for the nearest candidate, or "".
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
 
+/// Where the text stops being UTF-8 (as RFC 3629 has it: no surrogates, no overlong forms), or nothing.
+std::optional<std::size_t> invalid_utf8(std::string_view text);
+
 /// Does the key match the glob? `*` is one or more characters other than `.`; `**` is any characters. Linear
 /// in memory, never exponential in time.
 bool glob_matches(std::string_view glob, std::string_view key);

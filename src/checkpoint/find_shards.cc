@@ -87,7 +87,7 @@ FoundShards find_shards(const fs::path& folder, Diagnostics& warnings) {
     const fs::path path = folder / found.index_name;
     if (!stays_inside(folder, path)) {
       throw UserError({path.string(), 0, 0, {}, "", ""},
-                      "is a link that leaves the folder, or leads to nothing");
+                      "is a link that leaves the folder, or leads to nothing", "Put the file itself there.");
     }
     found.index = parse_index(read_text_file(path, kMaxIndexBytes), path.string());
     found.names = found.index->shards;

@@ -15,6 +15,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr const char* kFetchAgain = "Fetch the index again from where the checkpoint came from.";
+
 // What is wrong with the name of a shard, or "". Only a plain file name cannot leave the folder.
 std::string_view defect_of_name(std::string_view name) {
   if (name.find_first_of("/\\:") != std::string_view::npos || name == ".." || name == ".") {
@@ -44,7 +46,8 @@ class Disagreements {
     for (const auto& [what, keys] : keys_) {
       diagnostics.error(
           {file, 0, 0, {}, keys.front(), ""},
-          keys.size() == 1 ? what : fmt::format("{} ({} tensors: {})", what, keys.size(), join_some(keys)));
+          keys.size() == 1 ? what : fmt::format("{} ({} tensors: {})", what, keys.size(), join_some(keys)),
+          "The index is not that of these shards: fetch both again from one place.");
     }
   }
 
@@ -68,22 +71,29 @@ void add_absent(const ShardIndex& index, const std::vector<Tensor>& tensors, Dis
 
 ShardIndex parse_index(std::string_view text, const std::string& file) {
   const ordered_json document = parse_json(text, file);
-  if (!document.is_object()) throw UserError({file, 0, 0, {}, "", ""}, "the index is not a JSON object");
+  if (!document.is_object()) {
+    throw UserError({file, 0, 0, {}, "", ""}, "the index is not a JSON object", kFetchAgain);
+  }
   const auto weight_map = document.find("weight_map");
   if (weight_map == document.end() || !weight_map->is_object()) {
-    throw UserError({file, 0, 0, {}, "/weight_map", ""}, "the index has no object 'weight_map'");
+    throw UserError({file, 0, 0, {}, "/weight_map", ""}, "the index has no object 'weight_map'", kFetchAgain);
   }
-  if (weight_map->empty()) throw UserError({file, 0, 0, {}, "/weight_map", ""}, "the index lists no tensor");
+  if (weight_map->empty()) {
+    throw UserError({file, 0, 0, {}, "/weight_map", ""}, "the index lists no tensor", kFetchAgain);
+  }
   Diagnostics diagnostics;
   std::set<std::string> names;
   for (const auto& [key, name] : weight_map->items()) {
     const Place place{file, 0, 0, {}, "/weight_map/" + shown(key), ""};
     if (!name.is_string()) {
-      diagnostics.error(place, "the name of the shard is not a string");
+      diagnostics.error(place, "the name of the shard is not a string", kFetchAgain);
     } else if (const auto& text_of_name = name.get_ref<const std::string&>();
                names.insert(text_of_name).second) {
       const std::string_view defect = defect_of_name(text_of_name);
-      if (!defect.empty()) diagnostics.error(place, fmt::format("'{}' {}", shown(text_of_name), defect));
+      if (!defect.empty()) {
+        diagnostics.error(place, fmt::format("'{}' {}", shown(text_of_name), defect),
+                          "Put the shards beside the index, and write their plain names into it.");
+      }
     }
   }
   diagnostics.throw_if_errors();

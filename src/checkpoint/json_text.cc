@@ -54,8 +54,8 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
 
   bool key(string_t& name) override {
     if (!open_.back().keys.insert(name).second) {
-      throw UserError({file_, 0, 0, {}, pointer(), ""},
-                      fmt::format("the key '{}' occurs twice", shown(name)));
+      throw UserError({file_, 0, 0, {}, pointer(), ""}, fmt::format("the key '{}' occurs twice", shown(name)),
+                      "Readers differ in which of the two they take: remove one.");
     }
     open_.back().key = std::move(name);
     return true;
@@ -63,11 +63,19 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
 
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& exception) override {
-    throw UserError(place_at(text_, file_, position == 0 ? 0 : position - 1),
-                    "not valid JSON: " + defect_of(exception));
+    const std::size_t at = position == 0 ? 0 : position - 1;
+    throw UserError(place_at(text_, file_, at), "not valid JSON: " + defect_of(exception), hint_at(at));
   }
 
  private:
+  // Python writes these where a number is meant.
+  const char* hint_at(std::size_t at) const {
+    const std::string_view around = text_.substr(std::min(at > 8 ? at - 8 : 0, text_.size()), 20);
+    const bool python =
+        around.find("NaN") != std::string_view::npos || around.find("Infinity") != std::string_view::npos;
+    return python ? "JSON has no NaN and no Infinity: write a number or null." : "";
+  }
+
   struct Open {
     ordered_json value;
     std::string key;                       // of the member that comes next

@@ -69,10 +69,12 @@ void open_shard(const std::string& name, bool listed, Checkpoint& checkpoint, Di
   const fs::path path = checkpoint.directory / name;
   std::error_code error;
   if (listed && fs::symlink_status(path, error).type() == fs::file_type::not_found) {
-    throw UserError(place(path), "the index lists this shard, but it is not there");
+    throw UserError(place(path), "the index lists this shard, but it is not there",
+                    "Fetch it from where the checkpoint came from.");
   }
   if (listed && !stays_inside(checkpoint.directory, path)) {
-    throw UserError(place(path), "is a link that leaves the folder, or leads to nothing");
+    throw UserError(place(path), "is a link that leaves the folder, or leads to nothing",
+                    "Put the file itself there.");
   }
   OpenedShard opened = read_header(path, diagnostics);
   for (Tensor& tensor : opened.header.tensors) {
@@ -102,7 +104,8 @@ std::optional<std::string> read_beside(const Checkpoint& checkpoint, const char*
   std::error_code error;
   if (fs::symlink_status(path, error).type() == fs::file_type::not_found) return std::nullopt;
   if (!stays_inside(checkpoint.directory, path)) {
-    throw UserError(place(path), "is a link that leaves the folder, or leads to nothing");
+    throw UserError(place(path), "is a link that leaves the folder, or leads to nothing",
+                    "Put the file itself there.");
   }
   return read_text_file(path, limit);
 }
@@ -112,7 +115,10 @@ void read_config(Checkpoint& checkpoint) {
   if (!text) return;
   const fs::path path = checkpoint.directory / "config.json";
   checkpoint.config = parse_json(*text, path.string());
-  if (!checkpoint.config.is_object()) throw UserError(place(path), "is not a JSON object");
+  if (!checkpoint.config.is_object()) {
+    throw UserError(place(path), "is not a JSON object",
+                    "A model's config.json is one {...}: fetch it again.");
+  }
   checkpoint.has_config = true;
   checkpoint.config_text = std::move(*text);
 }

@@ -202,6 +202,10 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
   read_list(reader, "rules", file, diagnostics, m.rules, read_rule);
   reader.read("used_transforms", m.used_transforms);
   reader.read("part_sizes", m.part_sizes);
+  for (const auto& [key, extents] : m.part_sizes) {
+    if (std::any_of(extents.begin(), extents.end(), [](auto extent) { return extent < 0; }))
+      reader.wrong("part_sizes", fmt::format("'{}' has a negative extent", shown(key)));
+  }
   reader.read("transposed", m.transposed);
   read_list(reader, "config_edits", file, diagnostics, m.config_edits, read_edit);
   if (reader.optional("config_before") != nullptr) reader.read("config_before", m.config_before.emplace());

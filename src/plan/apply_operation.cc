@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
+#include "base/checked.h"
 #include "plan/decide_transpose.h"
 #include "plan/part_extents.h"
+#include "plan/split_piece.h"
 #include "plan/view_operations.h"
 
 namespace tenon {
@@ -34,6 +37,25 @@ const View& single(const Entry& entry) {
                          "A pattern that should collect a list is written with '*.'."};
   }
   return entry.views.front();
+}
+
+// Tensors without elements may have extents of any size: those too must not overflow where they are
+// multiplied.
+void check_room(const Shape& shape) {
+  std::optional<std::int64_t> product = 1;
+  for (const std::int64_t extent : shape) {
+    product = checked_mul(*product, std::max<std::int64_t>(extent, 1));
+    if (!product || *product > kMaxElements)
+      throw OperationError{fmt::format("{} is too large to compute with", to_string(shape)), ""};
+  }
+}
+
+// A tensor taken apart makes that many.
+void check_count(std::int64_t parts) {
+  if (parts <= static_cast<std::int64_t>(kMaxPieces)) return;
+  throw OperationError{
+      fmt::format("it would make {} tensors of one; more than {} are refused", parts, kMaxPieces),
+      "Is it the right dimension, and is config.json that of this checkpoint?"};
 }
 
 void check_same(const std::vector<const View*>& views, std::optional<std::size_t> except) {
@@ -121,7 +143,9 @@ class Applier {
     Entries out;
     for (const auto& entry : entries_) {
       const View& view = single(entry);
-      std::vector<View> parts = unstack(view, dimension(o.dim, view.shape.size(), "dimension"));
+      const std::size_t dim = dimension(o.dim, view.shape.size(), "dimension");
+      check_count(view.shape[dim]);
+      std::vector<View> parts = unstack(view, dim);
       const bool own_target = !entry.is_target && target_count() > 1;
       for (std::size_t i = 0; i < parts.size(); ++i) {
         Entry part{entry.is_target, entry.pattern, static_cast<std::int64_t>(i), {std::move(parts[i])}};
@@ -244,8 +268,10 @@ class Applier {
             ""};
       }
       const auto cuts = cut(view, dim, std::vector<std::int64_t>(target_count(), view.shape[dim] / parts));
+      const std::size_t stack_dim = dimension(o.stack_dim, view.shape.size(), "stack_dim");
       for (std::size_t j = 0; j < cuts.size(); ++j) {
-        for (auto& expert : unstack(cuts[j], dimension(o.stack_dim, view.shape.size(), "stack_dim"))) {
+        check_count(cuts[j].shape[stack_dim]);
+        for (auto& expert : unstack(cuts[j], stack_dim)) {
           out.push_back({true, j, next[j]++, {std::move(expert)}});
         }
       }
@@ -276,6 +302,9 @@ class Applier {
     std::vector<const View*> all;
     for (const auto& view : views) all.push_back(&view);
     check_same(all, std::nullopt);
+    Shape stacked = views.front().shape;
+    stacked.push_back(static_cast<std::int64_t>(views.size()));
+    check_room(stacked);
     return stack(views, new_dimension(dim, views.front().shape.size()));
   }
 
@@ -283,6 +312,12 @@ class Applier {
     std::vector<const View*> all;
     for (const auto& part : parts) all.push_back(&part);
     check_same(all, dim);
+    Shape joined = parts.front().shape;
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+      const auto sum = checked_add(joined[dim], parts[i].shape[dim]);
+      joined[dim] = sum.value_or(std::numeric_limits<std::int64_t>::max());
+      check_room(joined);
+    }
   }
 
   static View swapped(const View& view, std::size_t a, std::size_t b) {
@@ -293,7 +328,8 @@ class Applier {
   }
 
   static View permuted_for_rope(const View& view, std::int64_t heads, bool inverse) {
-    if (view.shape.empty() || view.shape[0] % (heads * 2) != 0) {
+    const auto halves = checked_mul<std::int64_t>(heads, 2);
+    if (view.shape.empty() || !halves || view.shape[0] % *halves != 0) {
       throw OperationError{
           fmt::format("{} does not split into {} heads of pairs", to_string(view.shape), heads), ""};
     }
@@ -321,7 +357,16 @@ class Applier {
 
 void apply_operation(const Operation& operation, const OperationContext& context,
                      std::vector<Entry>& entries) {
-  std::visit(Applier(operation, context, entries), operation.does);
+  for (const auto& entry : entries) {
+    for (const auto& view : entry.views) check_room(view.shape);
+  }
+  try {
+    std::visit(Applier(operation, context, entries), operation.does);
+  } catch (const TooManyPieces&) {
+    throw OperationError{fmt::format("its elements would move in more than {} separate runs", kMaxPieces),
+                         "The dimensions do not divide evenly here: is it the right one, and is config.json "
+                         "that of this checkpoint?"};
+  }
 }
 
 }  // namespace tenon

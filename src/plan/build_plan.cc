@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/checked.h"
 #include "base/text.h"
 #include "plan/check_plan.h"
 #include "plan/convert_views.h"
@@ -40,8 +41,9 @@ std::vector<std::int64_t> expert_counts(const nlohmann::ordered_json& config) {
   };
   for (const char* const name : {"num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"}) {
     const std::int64_t count = value(name);
-    const std::int64_t idle = value("zero_expert_num");
-    if (count > 0) return idle > 0 ? std::vector{count, count + idle} : std::vector{count};
+    const auto with_idle = checked_add(count, value("zero_expert_num"));
+    if (count > 0)
+      return with_idle.value_or(count) > count ? std::vector{count, *with_idle} : std::vector{count};
   }
   return {};
 }
@@ -59,6 +61,7 @@ class PlanBuilder {
 
   Plan run() {
     refuse_converted();
+    refuse_immense();
     choose_direction();
     const std::vector<NamedView> inputs = inputs_of(checkpoint_);
     const FusedKeys fused_keys(rules_.fused_keys, rules_.base_model_prefix);
@@ -98,6 +101,20 @@ class PlanBuilder {
                     fmt::format("this checkpoint is already in the {} layout", name_of(options_.to)),
                     fmt::format("Convert it the other way with --to {}.",
                                 name_of(to_fused_ ? Layout::kOriginal : Layout::kFused)));
+  }
+
+  // Offsets of elements, and sizes of what is joined, must fit: a file of that size can only be a sparse one.
+  void refuse_immense() {
+    std::uint64_t elements = 0;
+    for (const Tensor& tensor : checkpoint_.tensors) {
+      const auto count = element_count(tensor.shape);
+      const auto total = count ? checked_add(elements, *count) : std::nullopt;
+      if (!total || *total > static_cast<std::uint64_t>(kMaxElements))
+        throw UserError(source_place(tensor.key),
+                        fmt::format("with {} {} the checkpoint has more than 2^61 elements",
+                                    name_of(tensor.dtype), to_string(tensor.shape)));
+      elements = *total;
+    }
   }
 
   // Forward every transform applies. On the way back only what was used on the way there is inverted; where

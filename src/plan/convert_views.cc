@@ -8,11 +8,15 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/checked.h"
 #include "base/text.h"
 #include "checkpoint/natural_order.h"
 
 namespace tenon {
 namespace {
+
+constexpr std::size_t kMaxOutputs = 1'000'000;
+constexpr std::size_t kMaxCopies = 2'000'000;
 
 // The inputs that reached one target key of one converter, by source pattern.
 struct Group {
@@ -48,7 +52,10 @@ class Converter {
 
   Conversion run() {
     map_keys();
-    for (auto& group : groups_) convert(group);
+    for (auto& group : groups_) {
+      convert(group);
+      if (is_beyond_measure(group)) break;
+    }
     out_.used = mapper_.used();
     std::sort(out_.outputs.begin(), out_.outputs.end(),
               [](const auto& a, const auto& b) { return natural_less(a.key, b.key); });
@@ -122,6 +129,16 @@ class Converter {
     emit(group, std::move(entries), members);
   }
 
+  // A few small tensors without elements, or with many, could make a plan that fills the memory.
+  bool is_beyond_measure(const Group& group) {
+    for (; measured_ < out_.outputs.size(); ++measured_)
+      pieces_ += out_.outputs[measured_].view.pieces.size();
+    if (out_.outputs.size() <= kMaxOutputs && pieces_ <= kMaxCopies) return false;
+    fail(group, fmt::format("the plan grows beyond {} tensors or {} copies", kMaxOutputs, kMaxCopies),
+         "No model has so many: is it the right rule for this checkpoint?");
+    return true;
+  }
+
   // A converter that joins needs all of its patterns.
   bool is_complete(const Group& group) {
     const Transform& t = transform_of(group);
@@ -192,8 +209,11 @@ class Converter {
         std::holds_alternative<ErnieFuseAndSplitTextVisionExperts>(t.operations.front().does);
     const std::int64_t times = dealt_out ? static_cast<std::int64_t>(t.target_patterns.size()) : 1;
     const auto& counts = request_.expert_counts;
-    if (std::any_of(counts.begin(), counts.end(), [&](auto c) { return c * times == count; })) return true;
-    fail(group, fmt::format("{} experts, but config.json says {}", count, counts.front() * times),
+    if (std::any_of(counts.begin(), counts.end(), [&](auto c) { return checked_mul(c, times) == count; }))
+      return true;
+    fail(group,
+         fmt::format("{} experts, but config.json says {}{}", count, counts.front(),
+                     times == 1 ? "" : fmt::format(" times {}", times)),
          "The checkpoint is incomplete, or config.json is not its own.");
     return false;
   }
@@ -254,6 +274,8 @@ class Converter {
   KeyMapper mapper_;
   std::vector<Group> groups_;
   Conversion out_;
+  std::size_t measured_ = 0;  // outputs whose pieces are counted
+  std::size_t pieces_ = 0;
 };
 
 }  // namespace

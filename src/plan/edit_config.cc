@@ -9,6 +9,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kMaxDepth = 100;  // of config.json, as it is read
+
 std::vector<std::string> segments_of(const std::string& path) {
   std::vector<std::string> out;
   for (std::size_t from = 0; from <= path.size();) {
@@ -51,7 +53,9 @@ void put(Json& node, const std::vector<std::string>& path, std::size_t depth,
 
 bool fits(const Json& config, const std::string& path) {
   const Json* node = &config;
-  for (const auto& segment : segments_of(path)) {
+  const auto segments = segments_of(path);
+  if (segments.size() > kMaxDepth) return false;
+  for (const auto& segment : segments) {
     if (!node->is_object()) return false;
     if (!node->contains(segment)) return true;
     node = &(*node)[segment];
@@ -109,7 +113,15 @@ void edit_config(const Checkpoint& checkpoint, const RuleSet& rules, Plan& plan,
       back ? edits_to_original(checkpoint, rules, plan) : edits_to_fused(checkpoint, rules, diagnostics);
   if (plan.config_edits.empty()) return;
   Json edited = checkpoint.config;
-  for (const auto& edit : plan.config_edits) put(edited, segments_of(edit.path), 0, edit.after);
+  for (const auto& edit : plan.config_edits) {
+    if (fits(edited, edit.path)) {
+      put(edited, segments_of(edit.path), 0, edit.after);
+    } else {
+      diagnostics.error({(checkpoint.directory / "config.json").string(), 0, 0, {}, edit.path, ""},
+                        "this key is to be edited, but the value above it is no object",
+                        "Another edit, or somebody since the conversion, has put something else there.");
+    }
+  }
   plan.config_before = checkpoint.config_text;
   plan.config_text = text_of(edited);
   if (!back || !checkpoint.manifest || !checkpoint.manifest->config_before) return;

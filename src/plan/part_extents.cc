@@ -5,11 +5,17 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/checked.h"
+#include "plan/split_piece.h"
+
 namespace tenon {
 namespace {
 
-std::int64_t sum(const std::vector<std::int64_t>& v) {
-  return std::accumulate(v.begin(), v.end(), std::int64_t{0});
+// Nothing where it does not fit.
+std::optional<std::int64_t> sum(const std::vector<std::int64_t>& v) {
+  return std::accumulate(
+      v.begin(), v.end(), std::optional<std::int64_t>(0),
+      [](auto total, std::int64_t extent) { return total ? checked_add(*total, extent) : std::nullopt; });
 }
 
 std::vector<std::int64_t> listed_in(const PartSizes& sizes) {
@@ -21,8 +27,8 @@ std::vector<std::int64_t> listed_in(const PartSizes& sizes) {
 std::vector<std::int64_t> fitting(std::vector<std::int64_t> extents, std::int64_t extent,
                                   std::string_view source) {
   if (sum(extents) != extent) {
-    throw OperationError{fmt::format("the parts' extents {} add up to {}, the tensor has {} ({})",
-                                     to_string(extents), sum(extents), extent, source),
+    throw OperationError{fmt::format("the parts' extents {} do not add up to the tensor's {} ({})",
+                                     to_string(extents), extent, source),
                          ""};
   }
   return extents;
@@ -54,6 +60,9 @@ std::vector<std::int64_t> part_extents(const Chunk& chunk, std::optional<std::in
     }
     context.notes.push_back(fmt::format("{}: assumed {} equal parts", context.transform.id(), parts));
   }
+  if (parts > static_cast<std::int64_t>(kMaxPieces))
+    throw OperationError{fmt::format("{} parts of one tensor; more than {} are refused", parts, kMaxPieces),
+                         ""};
   return std::vector<std::int64_t>(static_cast<std::size_t>(parts), extent / parts);
 }
 

@@ -43,6 +43,7 @@ Piece with_loop_in_two(const Piece& piece, std::size_t at, std::int64_t per_bloc
 }  // namespace
 
 void split_at(const Piece& piece, std::int64_t block, std::vector<Piece>& out) {
+  if (out.size() >= kMaxPieces) throw TooManyPieces{};
   const std::int64_t start = piece.output_offset % block;
   std::int64_t span = 0;  // of the inside loops together
   std::size_t widest = piece.loops.size();

@@ -14,6 +14,9 @@
 
 namespace tenon {
 
+/// No tensor of a plan has more elements, so that offsets and strides are computed without overflow.
+inline constexpr std::int64_t kMaxElements = std::int64_t{1} << 61;
+
 /// for c in 0..extent: source += source_stride, output += output_stride.
 struct Loop {
   std::int64_t extent = 1;

@@ -49,6 +49,8 @@ struct CutDimension {
 
   std::int64_t index_of(std::int64_t offset) const { return offset / inner % extent; }
   std::int64_t block() const { return inner * extent; }
+  std::size_t made = 0;  // pieces so far, of all parts
+
   bool walks(const Loop& loop) const {
     return loop.output_stride % inner == 0 && loop.output_stride % block() != 0;
   }
@@ -57,7 +59,7 @@ struct CutDimension {
 // Gives a piece, split at the dimension's borders, to the parts that its indices fall into. The widest loop
 // along the dimension is divided among them; where one of its steps still spans two parts, that step goes on
 // alone.
-void distribute(const Piece& piece, const CutDimension& dim, std::vector<View>& parts) {
+void distribute(const Piece& piece, CutDimension& dim, std::vector<View>& parts) {
   const std::int64_t first = dim.index_of(piece.output_offset);
   std::int64_t last = first;
   std::size_t widest = piece.loops.size();
@@ -70,6 +72,7 @@ void distribute(const Piece& piece, const CutDimension& dim, std::vector<View>& 
   const auto end = std::upper_bound(dim.starts.begin(), dim.starts.end(), first);
   const auto part = static_cast<std::size_t>(end - dim.starts.begin()) - 1;
   if (last < *end) {
+    if (++dim.made > kMaxPieces) throw TooManyPieces{};
     const std::int64_t part_extent = dim.starts[part + 1] - dim.starts[part];
     Piece moved = piece;
     const std::int64_t outer = piece.output_offset / dim.block();
@@ -119,7 +122,7 @@ View concatenate(const std::vector<View>& parts, std::size_t dim) {
 }
 
 std::vector<View> cut(const View& view, std::size_t dim, const std::vector<std::int64_t>& extents) {
-  CutDimension cut_dim{product(view.shape, dim + 1, view.shape.size()), view.shape[dim], {0}};
+  CutDimension cut_dim{product(view.shape, dim + 1, view.shape.size()), view.shape[dim], {0}, 0};
   std::vector<View> parts;
   for (const std::int64_t extent : extents) {
     cut_dim.starts.push_back(cut_dim.starts.back() + extent);

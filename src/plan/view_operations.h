@@ -1,5 +1,6 @@
 // The operations of the view algebra. Each takes views and gives views and moves no data. Dimensions are
-// counted from 0; callers have checked that they exist and that shapes fit.
+// counted from 0; callers have checked that they exist, that shapes fit, and that the product of the extents
+// (of those that are not 0) is at most kMaxElements. All throw TooManyPieces (plan/split_piece.h).
 #pragma once
 
 #include <vector>

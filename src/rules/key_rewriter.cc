@@ -7,6 +7,9 @@
 namespace tenon {
 namespace {
 
+// A target may hold its group more than once, and then each renaming of a chain doubles the key.
+constexpr std::size_t kMaxKeyBytes = 64 << 10;
+
 std::vector<TargetText> texts_of(const std::vector<std::string>& targets) {
   std::vector<TargetText> out;
   for (const auto& target : targets) out.push_back(target_as_text(target));
@@ -102,7 +105,14 @@ std::optional<Rewrite> KeyRewriter::apply(std::string_view key) {
            inside->find(out.matched);  // the first occurrence of the text, which may stand before the match
   out.key = std::string(key);
   out.key.replace(out.at, out.matched.size(), out.replacement);
+  if (out.key.size() > std::max(kMaxKeyBytes, key.size())) refuse_growth();
   return out;
+}
+
+void KeyRewriter::refuse_growth() const {
+  throw UserError(transform_->place,
+                  fmt::format("{} makes a key longer than {} bytes", describe(*transform_), kMaxKeyBytes),
+                  "Write \\1 once in a target.");
 }
 
 std::optional<std::string> KeyRewriter::star(std::string_view key) const {
@@ -117,6 +127,7 @@ std::string KeyRewriter::target_text(std::size_t i, const std::optional<std::str
   if (!group) return out;
   for (std::size_t at = out.find("\\1"); at != std::string::npos; at = out.find("\\1", at + group->size())) {
     out.replace(at, 2, *group);
+    if (out.size() > std::max(kMaxKeyBytes, group->size())) refuse_growth();
   }
   return out;
 }

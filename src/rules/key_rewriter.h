@@ -27,7 +27,8 @@ class KeyRewriter {
   explicit KeyRewriter(const Transform& transform);
 
   /// Applies the transform to a key, or nothing where it does not match. A GroupWeightRename remembers that
-  /// its guard was seen.
+  /// its guard was seen. Throws UserError where a pattern backtracks without end or the key grows beyond 64
+  /// KiB.
   std::optional<Rewrite> apply(std::string_view key);
 
   /// For a list pattern: what the `*` stood for in a key that matched (first star), or nothing where the
@@ -44,6 +45,7 @@ class KeyRewriter {
  private:
   bool below_a_module(std::string_view key) const;
   std::optional<std::string_view> without_scope(std::string_view key) const;
+  [[noreturn]] void refuse_growth() const;
 
   const Transform* transform_;
   std::vector<TargetText> targets_;

@@ -10,6 +10,8 @@
 
 #include <array>
 
+#include "checkpoint/json_text.h"
+
 namespace tenon {
 namespace {
 
@@ -17,6 +19,7 @@ namespace {
 // key would stall a plan of 150,000 keys.
 constexpr std::uint32_t kMatchLimit = 100'000;
 constexpr std::uint32_t kHeapLimitKiB = 1024;
+constexpr std::uint32_t kMaxGroups = 128;  // of all alternatives, with the whole match
 
 std::string replace_all(std::string_view text, std::string_view what, std::string_view with) {
   std::string out;
@@ -67,6 +70,25 @@ std::uint32_t capture_count(const pcre2_code* code) {
   return count;
 }
 
+// The number of groups that are set, or a negative number where nothing matches. Throws UserError naming the
+// patterns where the limit is reached.
+int match_within_limits(const pcre2_code* code, std::string_view text, pcre2_match_data* data,
+                        const std::vector<std::string>& sources, const Place& place) {
+  static thread_local const std::unique_ptr<pcre2_match_context, ContextFree> context = [] {
+    std::unique_ptr<pcre2_match_context, ContextFree> made(pcre2_match_context_create(nullptr));
+    pcre2_set_match_limit(made.get(), kMatchLimit);
+    pcre2_set_heap_limit(made.get(), kHeapLimitKiB);
+    return made;
+  }();
+  const int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0,
+                                PCRE2_NO_UTF_CHECK, data, context.get());
+  if (found >= 0 || found == PCRE2_ERROR_NOMATCH) return found;
+  throw UserError(place,
+                  fmt::format("pattern '{}' needs more than {} steps on the key '{}'",
+                              shown(fmt::format("{}", fmt::join(sources, "|"))), kMatchLimit, shown(text)),
+                  "It backtracks without end, as nested quantifiers like (a+)+ do: write it without them.");
+}
+
 }  // namespace
 
 struct Pattern::Code {
@@ -92,6 +114,11 @@ Pattern::Pattern(std::vector<std::string> sources, Place place)
     code->group_number.push_back(next_group);
     code->groups_inside.push_back(capture_count(alone.get()));
     next_group += 1 + code->groups_inside.back();
+    if (next_group > kMaxGroups) {
+      throw UserError(place_,
+                      fmt::format("the source patterns have more than {} groups together", kMaxGroups - 1),
+                      "Write groups that nothing refers to as (?:...), or divide the transform.");
+    }
     if (i > 0) all += '|';
     all += fmt::format("(?P<g{}>{})", i, regex);
     code->with_stars.push_back(
@@ -110,24 +137,11 @@ Pattern::Pattern(std::vector<std::string> sources, Place place)
 }
 
 std::optional<PatternMatch> Pattern::search(std::string_view text) const {
-  // One match block and one context a thread: a search allocates nothing but the group it returns.
+  // One match block a thread: a search allocates nothing but the group it returns.
   static thread_local const std::unique_ptr<pcre2_match_data, MatchDataFree> data(
-      pcre2_match_data_create(128, nullptr));
-  static thread_local const std::unique_ptr<pcre2_match_context, ContextFree> context = [] {
-    std::unique_ptr<pcre2_match_context, ContextFree> made(pcre2_match_context_create(nullptr));
-    pcre2_set_match_limit(made.get(), kMatchLimit);
-    pcre2_set_heap_limit(made.get(), kHeapLimitKiB);
-    return made;
-  }();
-  const int found = pcre2_match(code_->all.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0,
-                                PCRE2_NO_UTF_CHECK, data.get(), context.get());
-  if (found == PCRE2_ERROR_NOMATCH) return std::nullopt;
-  if (found < 0) {
-    throw UserError(place_,
-                    fmt::format("pattern '{}' needs more than {} steps on the key '{}'",
-                                fmt::join(sources_, "|"), kMatchLimit, text.substr(0, 120)),
-                    "It backtracks without end, as nested quantifiers like (a+)+ do: write it without them.");
-  }
+      pcre2_match_data_create(kMaxGroups, nullptr));
+  const int found = match_within_limits(code_->all.get(), text, data.get(), sources_, place_);
+  if (found < 0) return std::nullopt;
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data.get());
   const auto count = static_cast<std::uint32_t>(found);
   PatternMatch match{0, ends[0], ends[1], std::nullopt};
@@ -149,9 +163,7 @@ std::optional<std::string> Pattern::star(int alternative, std::string_view text)
   if (!code) return std::nullopt;
   const std::unique_ptr<pcre2_match_data, MatchDataFree> data(
       pcre2_match_data_create_from_pattern(code.get(), nullptr));
-  const int found = pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0,
-                                PCRE2_NO_UTF_CHECK, data.get(), nullptr);
-  if (found < 0) return std::nullopt;
+  if (match_within_limits(code.get(), text, data.get(), sources_, place_) < 0) return std::nullopt;
   PCRE2_UCHAR* value = nullptr;
   PCRE2_SIZE length = 0;
   if (pcre2_substring_get_byname(data.get(), reinterpret_cast<PCRE2_SPTR>("tenon_star"), &value, &length) !=

@@ -38,6 +38,10 @@ YamlFile::YamlFile(std::string_view text, std::string file, Diagnostics& diagnos
                                          human_bytes(text.size()), human_bytes(kMaxBytes)));
     return;
   }
+  if (const auto at = invalid_utf8(text)) {
+    diagnostics.error({file_, 0, 0, *at, "", ""}, "not UTF-8", "Save the file as UTF-8.");
+    return;
+  }
   lines_ = split_lines(text);
   try {  // yaml-cpp itself refuses to nest deeper than 500
     root_ = YAML::Load(std::string(text));

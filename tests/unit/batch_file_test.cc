@@ -132,6 +132,13 @@ jobs.yaml:9:5: error: a job is a map of keys and values
 )");
 }
 
+TEST_CASE("a hostile batch file meets the limits of every YAML file") {
+  CHECK(mistakes_of("jobs: &a [*a]").find("jobs.yaml:1:7: error: nested deeper than 40 levels") == 0);
+  CHECK(mistakes_of("jobs: [{source: " + std::string(100'000, 'x') + "}]")
+            .find("error: a value of 100.00 kB") != std::string::npos);
+  CHECK(mistakes_of("jobs: \xFF").find("jobs.yaml (byte 6): error: not UTF-8") == 0);
+}
+
 TEST_CASE("a batch file without jobs says what it needs") {
   CHECK(mistakes_of("").find("an empty batch file") != std::string::npos);
   CHECK(mistakes_of("jobs: []").find("jobs.yaml:1:7: error: a batch file needs a list of 'jobs'") !=

@@ -124,7 +124,9 @@ TEST_CASE("all mistakes of a checkpoint are reported at once") {
   CHECK(message_of(folder) ==
         "DIR/b.safetensors (byte 0): error: the file is 5 bytes long, too short for a safetensors header\n"
         "DIR/c.safetensors: error: the index lists this shard, but it is not there\n"
+        "  Fetch it from where the checkpoint came from.\n"
         "DIR/config.json: error: is not a JSON object\n"
+        "  A model's config.json is one {...}: fetch it again.\n"
         "DIR/vocab.txt: error: is a link that leaves the folder, or leads to nothing\n"
         "  Put the file itself there, or remove the link.\n");
 }
@@ -190,7 +192,8 @@ TEST_CASE("the hub's cache of links is followed, other links out of the folder a
   write_shard(folder / "elsewhere.safetensors", {"w"});
   fs::create_symlink("../elsewhere.safetensors", folder / "m/model.safetensors");
   CHECK(message_of(folder / "m", folder.path()) ==
-        "DIR/m/model.safetensors: error: is a link that leaves the folder, or leads to nothing\n");
+        "DIR/m/model.safetensors: error: is a link that leaves the folder, or leads to nothing\n"
+        "  Put the file itself there.\n");
   CHECK(open_checkpoint(folder / "m/model.safetensors").tensors.size() == 1);
   fs::remove(folder / "m/model.safetensors");
   write_shard(folder / "m/real.safetensors", {"w"});

@@ -54,3 +54,14 @@ TEST_CASE("control characters are made visible, other bytes stay") {
   CHECK(visible("a\x1b[31m\n\x7f") == "a\\x1b[31m\\x0a\\x7f");
   CHECK(visible("größe.weight") == "größe.weight");
 }
+
+TEST_CASE("text that is no UTF-8 is found at its first wrong byte") {
+  CHECK_FALSE(invalid_utf8(""));
+  CHECK_FALSE(invalid_utf8(
+      "a\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"));
+  for (const char* const wrong :
+       {"\x80", "\xC0\xAF", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xE2\x82",
+        "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
+    CHECK(invalid_utf8(std::string("ok") + wrong) == 2);
+  }
+}

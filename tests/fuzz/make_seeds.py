@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Writes the first corpus of a fuzz target: the golden and hostile cases, rule files, and the small files in seeds/.
+
+usage: make_seeds.py TARGET FOLDER
+"""
+
+import hashlib
+import json
+import struct
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = {"plan": 1_500, "rules": 4_000}  # bytes of one seed; longer ones slow the search down
+DEFAULT_LIMIT = 24_000
+MEMBERS = 24  # tensors of a golden model that take part
+
+
+def golden_models():
+    for path in sorted((ROOT / "tests/golden/models").glob("*.json")):
+        yield json.loads(path.read_text())
+
+
+def operation_cases():
+    for case in json.loads((ROOT / "tests/golden/operations.json").read_text()):
+        if "error" not in case:
+            yield case
+
+
+def some(tensors):
+    return dict(list(tensors.items())[:MEMBERS])
+
+
+def header_of(tensors):
+    """The JSON of a header, and how many bytes of tensors follow it."""
+    size = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2, "F64": 8, "I64": 8, "U64": 8, "C64": 8}
+    out, end = {}, 0
+    for key, (dtype, shape, *_) in tensors.items():
+        count = 1
+        for extent in shape:
+            count *= extent
+        begin, end = end, end + count * size.get(dtype, 1 if dtype.startswith("F8") else 4)
+        out[key] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    return json.dumps(out, separators=(",", ":")).encode(), end
+
+
+def hostile_files():
+    for path in sorted((ROOT / "tests/hostile/cases").iterdir()):
+        yield path.read_bytes()
+
+
+def shards():
+    yield from hostile_files()
+    for case in operation_cases():
+        header, size = header_of(some(case["original"]))
+        if size < 4096:
+            yield struct.pack("<Q", len(header)) + header + bytes(size)
+
+
+def headers():
+    for data in hostile_files():
+        if len(data) > 8:
+            yield data[8 : 8 + min(struct.unpack("<Q", data[:8])[0], len(data))]
+    for model in golden_models():
+        yield header_of(some(model["original"]))[0]
+
+
+def indexes():
+    for model in golden_models():
+        keys = list(some(model["original"]))
+        shard = lambda i: f"model-{i // 8 + 1:05}-of-00003.safetensors"
+        yield json.dumps({"metadata": {"total_size": 4096}, "weight_map": {k: shard(i) for i, k in enumerate(keys)}}).encode()
+
+
+def rule_text(transforms):
+    """A measured list as a rule file."""
+    items = []
+    for t in transforms:
+        body = {k: v for k, v in t.items() if k != "kind"}
+        if "operations" in body:
+            body["operations"] = [{o["op"]: {k: v for k, v in o.items() if k != "op"}} for o in body["operations"]]
+        items.append(f"  - {t['kind']}: {json.dumps(body)}")
+    return "tenon: 1\nname: case\nabout: A case.\norigin: measured\ntransforms:\n" + "\n".join(items) + "\n"
+
+
+def rules():
+    for folder in ("rules/models", "rules/fusions", "samples/rules", "tests/lint/good", "tests/lint/faulty"):
+        for path in sorted((ROOT / folder).glob("*.yaml")):
+            yield path.read_bytes()
+    for case in operation_cases():
+        yield rule_text(case["transforms"]).encode()
+
+
+def plans():
+    for case in operation_cases():
+        lines = [f"{t[0]} {','.join(map(str, t[1])) or '-'} {key}" for key, t in case["original"].items()]
+        yield "\n=== ".join(
+            [rule_text(case["transforms"]), "config\n" + json.dumps(case["config"]), "tensors\n" + "\n".join(lines)]
+        ).encode()
+
+
+TARGETS = {"header": headers, "shard": shards, "index": indexes, "rules": rules, "plan": plans}
+
+
+def main(target, folder):
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    own = sorted((ROOT / "tests/fuzz/seeds" / target).glob("*"))
+    for data in [*TARGETS[target](), *(path.read_bytes() for path in own)]:
+        if len(data) <= LIMIT.get(target, DEFAULT_LIMIT):
+            (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+    print(f"{len(list(folder.iterdir()))} seeds for {target}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

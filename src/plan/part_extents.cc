@@ -26,10 +26,12 @@ std::vector<std::int64_t> listed_in(const PartSizes& sizes) {
 
 std::vector<std::int64_t> fitting(std::vector<std::int64_t> extents, std::int64_t extent,
                                   std::string_view source) {
-  if (sum(extents) != extent) {
-    throw OperationError{fmt::format("the parts' extents {} do not add up to the tensor's {} ({})",
-                                     to_string(extents), extent, source),
-                         ""};
+  const auto total = sum(extents);
+  if (total != extent) {
+    throw OperationError{
+        fmt::format("the parts' extents {} add up to {}, the tensor has {} ({})", to_string(extents),
+                    total ? std::to_string(*total) : "more than fits", extent, source),
+        ""};
   }
   return extents;
 }

@@ -2,12 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <fstream>
-#include <sstream>
-
 #include "base/content_hash.h"
 #include "base/text.h"
+#include "checkpoint/file.h"
 #include "rules/expression.h"
 #include "rules/parse_operation.h"
 #include "rules/parse_transform.h"
@@ -282,13 +279,6 @@ class RuleFileParser {
   int next_index_ = 0;
 };
 
-std::string read_text(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf())) throw SystemError("read", path.string(), errno == 0 ? EIO : errno);
-  return text.str();
-}
-
 // The part of a rule file before the first key that detection does not need.
 std::string_view head_of(std::string_view text) {
   for (const std::string_view key :
@@ -316,11 +306,11 @@ RuleFile parse_rules(std::string_view text, const std::string& file, Diagnostics
 }
 
 RuleFile read_rule_file(const std::filesystem::path& path, Diagnostics& diagnostics) {
-  return parse_rules(read_text(path), path.string(), diagnostics);
+  return parse_rules(read_text_file(path, kMaxYamlBytes), path.string(), diagnostics);
 }
 
 std::optional<RuleFile> read_rule_head(const std::filesystem::path& path) {
-  const std::string text = read_text(path);
+  const std::string text = read_text_file(path, kMaxYamlBytes);
   Diagnostics ignored;  // whoever parses the whole file reports
   const YamlFile yaml(head_of(text), path.string(), ignored);
   if (!yaml.root().IsMap()) return std::nullopt;

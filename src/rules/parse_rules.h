@@ -15,7 +15,8 @@ namespace tenon {
 /// Parses the text of a rule file. Mistakes go to `diagnostics`; what could be read is returned all the same.
 RuleFile parse_rules(std::string_view text, const std::string& file, Diagnostics& diagnostics);
 
-/// Reads and parses. Throws SystemError where the file cannot be read.
+/// Reads and parses. Throws UserError where the file is too large or no regular file, SystemError where it
+/// cannot be read.
 RuleFile read_rule_file(const std::filesystem::path& path, Diagnostics& diagnostics);
 
 /// Only what detection needs (name, about, applies_to), without parsing the transforms. Nothing where the

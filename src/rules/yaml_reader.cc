@@ -11,7 +11,6 @@
 namespace tenon {
 namespace {
 
-constexpr std::size_t kMaxBytes = 4 << 20;
 constexpr std::size_t kMaxScalar = 64 << 10;
 constexpr int kMaxDepth = 40;
 constexpr std::size_t kMaxNodes =
@@ -33,9 +32,9 @@ std::vector<std::string> split_lines(std::string_view text) {
 YamlFile::YamlFile(std::string_view text, std::string file, Diagnostics& diagnostics)
     : file_(std::move(file)) {
   const Place whole{file_, 0, 0, {}, "", ""};
-  if (text.size() > kMaxBytes) {
+  if (text.size() > kMaxYamlBytes) {
     diagnostics.error(whole, fmt::format("{} is larger than any rule or job file should be ({})",
-                                         human_bytes(text.size()), human_bytes(kMaxBytes)));
+                                         human_bytes(text.size()), human_bytes(kMaxYamlBytes)));
     return;
   }
   if (const auto at = invalid_utf8(text)) {

@@ -16,6 +16,8 @@
 
 namespace tenon {
 
+inline constexpr std::uint64_t kMaxYamlBytes = 4 << 20;
+
 /// A YAML document and the text it came from.
 class YamlFile {
  public:

@@ -1,11 +1,13 @@
 // Rule files that try to take memory, time or the reader's trust. Each is refused with its place.
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <chrono>
 
 #include "rules/key_rewriter.h"
 #include "rules/parse_rules.h"
+#include "temporary_folder.h"
 
 using namespace tenon;
 
@@ -81,7 +83,7 @@ TEST_CASE("a value of a megabyte and a file of many are refused") {
 
 TEST_CASE("what is no UTF-8 is refused, as text and before it can reach a key") {
   CHECK(message_of(kHead + "origin: \xFF\n") ==
-        "r.yaml (byte 42): error: not UTF-8\n  Save the file as UTF-8.\n");
+        "r.yaml (byte 40): error: not UTF-8\n  Save the file as UTF-8.\n");
   CHECK(says(kHead + "origin: \"\\ud800\"\n", "r.yaml:4:"));
   CHECK(message_of(kHead + "origin: \xC3\xA9\n").empty());
 }
@@ -89,8 +91,8 @@ TEST_CASE("what is no UTF-8 is refused, as text and before it can reach a key") 
 TEST_CASE("a key twice, an unknown key and a document of another kind are refused with their places") {
   CHECK(says(kHead + "name: y\n", "r.yaml:4:1: error: the key 'name' stands here twice"));
   CHECK(says(kHead + "transform: []\n", "r.yaml:4:1: error: unknown key 'transform' in a rule file"));
-  CHECK(says("[1, 2]", "r.yaml:1:1: error: a rule file is a map"));
-  CHECK(says("", "needs the key 'tenon'"));
+  CHECK(says("[1, 2]", "r.yaml: error: a rule file is a map of keys"));
+  CHECK(says("", "r.yaml: error: a rule file is a map of keys"));
   CHECK(says("a: [", "r.yaml:1:"));
 }
 
@@ -103,10 +105,25 @@ TEST_CASE("a pattern that backtracks without end is named, quickly") {
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(2));
 }
 
-TEST_CASE("a list pattern that backtracks is named where its number is looked for") {
-  CHECK(key_made("(?:[a-z]*.)+x", "y", "a.b.x") == "y");
-  CHECK(key_made("(?:(?:[a-z.])*.)+!", "y", std::string(3000, 'a')).find("needs more than") !=
-        std::string::npos);
+TEST_CASE("a rule file that is no regular file, is empty or has no end is refused") {
+  const TemporaryFolder folder;
+  const auto refusal = [](const std::string& path) {
+    Diagnostics diagnostics;
+    try {
+      read_rule_file(path, diagnostics);
+      diagnostics.throw_if_errors();
+    } catch (const UserError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  CHECK(refusal((folder / "pipe").string()).find("pipe: error: not a regular file") != std::string::npos);
+  CHECK(refusal("/dev/zero").find("not a regular file") != std::string::npos);
+  write_file(folder / "empty.yaml", "");
+  CHECK(refusal((folder / "empty.yaml").string()).find("a rule file is a map of keys") != std::string::npos);
+  std::filesystem::resize_file(folder / "empty.yaml", std::uintmax_t{1} << 40);
+  CHECK(refusal((folder / "empty.yaml").string()).find("at most 4.19 MB are read") != std::string::npos);
 }
 
 TEST_CASE("keys do not grow without bound") {

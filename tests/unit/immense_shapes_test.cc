@@ -71,7 +71,7 @@ TEST_CASE("a tensor is not taken apart into more tensors than a model can have")
 TEST_CASE("sizes and counts that do not fit are refused") {
   CHECK_THAT(
       refusal_of_one({8}, "Chunk: {dim: 0, sizes: [9223372036854775807, 9223372036854775807]}", "[c, d]"),
-      Contains("do not add up to the tensor's 8"));
+      Contains("add up to more than fits, the tensor has 8"));
   CHECK_THAT(refusal_of_one({8}, "PermuteForRope: {permute_layer_names: [a]}", "c",
                             {{"num_attention_heads", k2To62}}),
              Contains("does not split into 4611686018427387904 heads"));
@@ -88,10 +88,10 @@ TEST_CASE("sizes and counts that do not fit are refused") {
 }
 
 TEST_CASE("more elements than offsets can count are refused") {
-  const Checkpoint checkpoint =
-      checkpoint_of({{"a", {k2To62 / 2, 1}}, {"b", {1}}}, nlohmann::ordered_json::object(), DType::kU8);
+  const Checkpoint checkpoint = checkpoint_of({{"a", {k2To62 / 4}}, {"b", {k2To62 / 4}}, {"c", {1}}},
+                                              nlohmann::ordered_json::object(), DType::kU8);
   CHECK_THAT(error_of([&] { build_plan(checkpoint, rules_of("transforms: []\n", checkpoint), {}); }),
-             Contains("ckpt: b: error: with U8 [1] the checkpoint has more than 2^61 elements"));
+             Contains("ckpt: c: error: with U8 [1] the checkpoint has more than 2^61 elements"));
 }
 
 TEST_CASE("a tensor that falls into single elements is refused before it fills the memory") {
@@ -105,17 +105,16 @@ TEST_CASE("a tensor that falls into single elements is refused before it fills t
 
 TEST_CASE("edits of config.json that exclude each other are refused") {
   const Checkpoint checkpoint = checkpoint_of({{"a", {2}}}, {{"n", 1}});
-  const auto rules = [&](const std::string& set) {
-    return error_of(
-        [&] { build_plan(checkpoint, rules_of("config: {set: {" + set + "}}\n", checkpoint), {}); });
+  const auto rules = [&](const std::string& edits) {
+    return error_of([&] { build_plan(checkpoint, rules_of("config: {" + edits + "}\n", checkpoint), {}); });
   };
-  CHECK_THAT(rules("a: 1, a.b: 2"),
+  CHECK_THAT(rules("set: {a: 1, a.b: 2}"),
              Contains("ckpt/config.json: a.b: error: this key is to be edited, but the value"));
-  CHECK_THAT(rules("n.b: 2"),
+  CHECK_THAT(rules("set: {n.b: 2}"),
              Contains("ckpt/config.json: n.b: error: a rule edits this key, but the value above it"));
   std::string deep = "a";
   for (int i = 0; i < 5000; ++i) deep += ".a";
-  CHECK_THAT(rules(deep + ": 1"), Contains("error: a rule edits this key"));
+  CHECK_THAT(rules("remove: [" + deep + "]"), Contains("error: a rule edits this key"));
 }
 
 TEST_CASE("a way back that loses every key is reported in time") {

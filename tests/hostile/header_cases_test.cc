@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
-#include <chrono>
+#include <ctime>
 #include <string>
 
 #include "checkpoint/header.h"
@@ -231,9 +231,9 @@ TEST_CASE("100,000 overlapping tensors are refused quickly") {
     json += fmt::format(R"("layers.{}.w":{{"dtype":"U8","shape":[1048576],"data_offsets":[0,1048576]}},)", i);
   }
   json.back() = '}';
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();  // of this process alone, whatever else the machine does
   CHECK(verdict_on(json, 1048576).find("overlap") != std::string::npos);
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(1));
+  CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 1.0 * SLOWNESS);
 }
 
 TEST_CASE("a key with control characters cannot steer the terminal") {

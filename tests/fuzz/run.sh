@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs one fuzz target for FUZZ_SECONDS (15) over what it found before and over fresh seeds. A finding fails it.
-# usage: run.sh PROGRAM TARGET DICTIONARY     (FUZZ_FOLDER: where corpus and findings are kept)
+# usage: run.sh PROGRAM TARGET DICTIONARY
+# FUZZ_FOLDER: where corpus and findings are kept. FUZZ_TIMEOUT: seconds for one input, which on a busy machine wants more.
 set -eu
 program=$1 target=$2 dictionary=$3
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,5 +13,5 @@ python3 "$here/make_seeds.py" "$target" "$folder/seeds"
 export ASAN_OPTIONS=quarantine_size_mb=32:malloc_context_size=5:detect_stack_use_after_return=0:${ASAN_OPTIONS:-}
 export UBSAN_OPTIONS=print_stacktrace=1:${UBSAN_OPTIONS:-}
 cd "$folder"
-exec "$program" -max_total_time="${FUZZ_SECONDS:-15}" -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256 \
+exec "$program" -max_total_time="${FUZZ_SECONDS:-15}" -timeout="${FUZZ_TIMEOUT:-20}" -rss_limit_mb=1024 -malloc_limit_mb=256 \
   -dict="$here/$dictionary" -artifact_prefix="$folder/findings/" -print_final_stats=1 "$folder/corpus" "$folder/seeds"

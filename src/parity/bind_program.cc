@@ -18,12 +18,14 @@ using Kind = Parameter::Kind;
 constexpr std::int64_t kLargestInteger = 1 << 24;  // FP32 holds those below exactly
 constexpr std::int64_t kMostElements = std::int64_t{1} << 36;
 
-// "gate_proj.weight[1]": the extent of a weight. Nothing where the text is not of that form.
+// "gate_proj.weight[1]": the extent of a weight; "experts.*.up_proj.weight[*]": how many a list has. Nothing
+// where the text is not of that form.
 std::optional<std::int64_t> extent_of(const std::string& text, const WeightShapes& weights) {
   const std::size_t open = text.rfind('[');
   if (open == std::string::npos || !text.ends_with(']')) return std::nullopt;
   const auto found = weights.find(text.substr(0, open));
   std::size_t axis = 0;
+  if (found != weights.end() && text.ends_with("[*]")) return static_cast<std::int64_t>(found->second.size());
   const char* const end = text.data() + text.size() - 1;
   const auto [at, failed] = std::from_chars(text.data() + open + 1, end, axis);
   if (failed != std::errc() || at != end || found == weights.end() || found->second.empty())
@@ -198,12 +200,12 @@ class Binder : StepWriter {
   // The names that configs use.
   static std::string activation(const std::string& name) {
     static const std::map<std::string, std::string> names = {
-        {"silu", "silu"},           {"swish", "silu"}, {"gelu", "gelu"},
-        {"gelu_tanh", "gelu_tanh"}, {"relu", "relu"},  {"gelu_pytorch_tanh", "gelu_tanh"},
-        {"gelu_new", "gelu_tanh"}};
+        {"silu", "silu"},           {"swish", "silu"},         {"gelu", "gelu"},
+        {"gelu_tanh", "gelu_tanh"}, {"relu", "relu"},          {"gelu_pytorch_tanh", "gelu_tanh"},
+        {"relu2", "relu2"},         {"relu_squared", "relu2"}, {"gelu_new", "gelu_tanh"}};
     const auto found = names.find(name);
     if (found == names.end())
-      throw Misfit(fmt::format("there is no activation '{}': silu, gelu, gelu_tanh, relu", name));
+      throw Misfit(fmt::format("there is no activation '{}': silu, gelu, gelu_tanh, relu, relu2", name));
     return found->second;
   }
 

@@ -1,4 +1,5 @@
 // Activations, products and sums, element by element.
+#include <algorithm>
 #include <stdexcept>
 
 #include "parity/cpu_operations.h"
@@ -9,7 +10,8 @@ namespace {
 constexpr double kSqrtHalf = 0.70710678118654752440;
 constexpr double kSqrtTwoOverPi = 0.79788456080286535588;
 
-// The largest slope of each activation: |act(a) - act(b)| <= slope |a - b|. docs/parity.md, "Activations".
+// The largest slope of each activation that has one: |act(a) - act(b)| <= slope |a - b|. docs/parity.md,
+// "Activations".
 double largest_slope(Activation act) {
   switch (act) {
     case Activation::kSilu:
@@ -19,6 +21,7 @@ double largest_slope(Activation act) {
     case Activation::kGeluTanh:
       return 1.1300;
     case Activation::kRelu:
+    case Activation::kRelu2:
       return 1;
   }
   return 1;
@@ -58,6 +61,7 @@ Activation activation_of(const std::string& name) {
   if (name == "gelu") return Activation::kGelu;
   if (name == "gelu_tanh") return Activation::kGeluTanh;
   if (name == "relu") return Activation::kRelu;
+  if (name == "relu2") return Activation::kRelu2;
   throw std::logic_error("no activation " + name);
 }
 
@@ -73,6 +77,8 @@ T activate(Activation act, T x) {
              (1 + std::tanh(static_cast<T>(kSqrtTwoOverPi) * (x + static_cast<T>(0.044715) * x * x * x)));
     case Activation::kRelu:
       return x > 0 ? x : (x == x ? T{0} : x);
+    case Activation::kRelu2:
+      return x > 0 ? x * x : (x == x ? T{0} : x);
   }
   return x;
 }
@@ -81,6 +87,11 @@ template double activate(Activation, double);
 
 double activation_bound(const Accuracy& accuracy, Activation act, double x, double error) {
   if (act == Activation::kRelu) return error;
+  if (act == Activation::kRelu2) {
+    const double size = std::max(x, 0.0);
+    const double moved = (2 * size + error) * error;
+    return moved + accuracy.u * (size * size + moved) + 0x1p-149;
+  }
   return largest_slope(act) * error + accuracy.activations * (std::abs(x) + error);
 }
 

@@ -1,6 +1,7 @@
 // Top-k routing, and experts one by one, whether they are a list of weights or one stack.
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "parity/cpu_operations.h"
 
@@ -111,10 +112,33 @@ bool could_choose(const Routing& r, const std::vector<double>& choice, const std
   return true;
 }
 
-// The three weights of one expert.
+// The weights of one expert; no gate: act(x up) down.
 struct Expert {
-  Matrix gate, up, down;
+  std::optional<Matrix> gate;
+  Matrix up, down;
 };
+
+// Matrix e of a stack.
+Matrix layer_of_stack(const Array<float>& stack, std::int64_t e, bool transposed) {
+  const std::int64_t rows = stack.shape[1];
+  const std::int64_t columns = stack.shape[2];
+  const std::int64_t first = e * rows * columns;
+  if (transposed) return {&stack, first, columns, rows, 1, columns};
+  return {&stack, first, rows, columns, columns, 1};
+}
+
+template <typename T>
+std::vector<Expert> separate_stacks_of(const Call<T>& call) {
+  const bool transposed = call.attributes().flag("transposed");
+  const Array<float>* const gate = call.weight("gate");
+  std::vector<Expert> out;
+  for (std::int64_t e = 0; e < call.weight("up")->shape[0]; ++e) {
+    out.push_back({std::nullopt, layer_of_stack(*call.weight("up"), e, transposed),
+                   layer_of_stack(*call.weight("down"), e, transposed)});
+    if (gate != nullptr) out.back().gate = layer_of_stack(*gate, e, transposed);
+  }
+  return out;
+}
 
 template <typename T>
 std::vector<Expert> experts_of(const Call<T>& call) {
@@ -123,11 +147,13 @@ std::vector<Expert> experts_of(const Call<T>& call) {
     return Matrix{&w, 0, w.shape[0], w.shape[1], w.shape[1], 1};
   };
   if (call.step.operation == "experts") {
-    for (std::size_t e = 0; e < call.count("gate"); ++e)
-      out.push_back(
-          {whole(*call.weight("gate", e)), whole(*call.weight("up", e)), whole(*call.weight("down", e))});
+    for (std::size_t e = 0; e < call.count("up"); ++e) {
+      out.push_back({std::nullopt, whole(*call.weight("up", e)), whole(*call.weight("down", e))});
+      if (const auto* const gate = call.weight("gate", e)) out.back().gate = whole(*gate);
+    }
     return out;
   }
+  if (call.count("gate_up") == 0) return separate_stacks_of(call);
   const Array<float>& gate_up = *call.weight("gate_up");
   const Array<float>& down = *call.weight("down");
   const bool transposed = call.attributes().flag("transposed");
@@ -142,7 +168,7 @@ std::vector<Expert> experts_of(const Call<T>& call) {
     const std::int64_t second = first + (interleaved ? 1 : inner) * row;
     const std::int64_t step = interleaved ? 2 * row : row;
     const std::int64_t last = e * hidden * inner;
-    out.push_back({{&gate_up, first, inner, hidden, step, column},
+    out.push_back({Matrix{&gate_up, first, inner, hidden, step, column},
                    {&gate_up, second, inner, hidden, step, column},
                    {&down, last, hidden, inner, transposed ? 1 : inner, transposed ? hidden : 1}});
   }
@@ -253,14 +279,16 @@ void cpu_experts(const Call<T>& call, std::vector<Array<T>>& out) {
     if (pairs[e].empty()) continue;
     const auto m = static_cast<std::int64_t>(pairs[e].size());
     const auto rows = rows_of(x, pairs[e], k);
-    std::vector<T> gate(pairs[e].size() * static_cast<std::size_t>(experts[e].gate.n));
-    std::vector<T> up(gate.size());
+    std::vector<T> up(pairs[e].size() * static_cast<std::size_t>(experts[e].up.n));
+    std::vector<T> hidden(up.size());
     std::vector<T> result(pairs[e].size() * width);
-    multiply(call, rows.data(), m, experts[e].gate, gate.data());
     multiply(call, rows.data(), m, experts[e].up, up.data());
-    for (std::size_t i = 0; i < gate.size(); ++i)
-      gate[i] = call.kept(activate(act, call.kept(gate[i])) * call.kept(up[i]));
-    multiply(call, gate.data(), m, experts[e].down, result.data());
+    if (experts[e].gate) multiply(call, rows.data(), m, *experts[e].gate, hidden.data());
+    for (std::size_t i = 0; i < hidden.size(); ++i) {
+      hidden[i] = experts[e].gate ? call.kept(activate(act, call.kept(hidden[i])) * call.kept(up[i]))
+                                  : call.kept(activate(act, call.kept(up[i])));
+    }
+    multiply(call, hidden.data(), m, experts[e].down, result.data());
     for (std::size_t i = 0; i < pairs[e].size(); ++i)
       std::copy_n(result.begin() + static_cast<std::ptrdiff_t>(i * width), width,
                   results.begin() + static_cast<std::ptrdiff_t>(pairs[e][i] * width));
@@ -294,16 +322,23 @@ void bound_experts(const BoundCall& call, std::vector<Array<double>>& out) {
     const auto m = static_cast<std::int64_t>(pairs[e].size());
     const auto rows = rows_of(x, pairs[e], k);
     const auto rows_bound = rows_of(call.bound("x"), pairs[e], k);
-    const std::size_t inner = pairs[e].size() * static_cast<std::size_t>(experts[e].gate.n);
+    const std::size_t inner = pairs[e].size() * static_cast<std::size_t>(experts[e].up.n);
     std::vector<double> gate(inner), gate_bound(inner), up(inner), up_bound(inner), hidden(inner),
         hidden_bound(inner);
-    multiply(call.exact, rows.data(), m, experts[e].gate, gate.data());
     multiply(call.exact, rows.data(), m, experts[e].up, up.data());
-    bound_product(call, rows.data(), rows_bound.data(), m, experts[e].gate, nullptr, gate_bound.data());
     bound_product(call, rows.data(), rows_bound.data(), m, experts[e].up, nullptr, up_bound.data());
+    if (experts[e].gate) {
+      multiply(call.exact, rows.data(), m, *experts[e].gate, gate.data());
+      bound_product(call, rows.data(), rows_bound.data(), m, *experts[e].gate, nullptr, gate_bound.data());
+    }
     for (std::size_t i = 0; i < inner; ++i) {
-      const double g = accuracy.rounded(gate[i], gate_bound[i]);
       const double u = accuracy.rounded(up[i], up_bound[i]);
+      if (!experts[e].gate) {
+        hidden[i] = activate(act, up[i]);
+        hidden_bound[i] = accuracy.rounded(hidden[i], activation_bound(accuracy, act, up[i], u));
+        continue;
+      }
+      const double g = accuracy.rounded(gate[i], gate_bound[i]);
       const double a = std::abs(activate(act, gate[i]));
       const double a_bound = activation_bound(accuracy, act, gate[i], g);
       const double size = std::abs(up[i]) + u;

@@ -181,7 +181,7 @@ void multiply(const Call<T>& call, const T* x, std::int64_t m, const Matrix& w, 
 void bound_product(const BoundCall& call, const double* x, const double* x_bound, std::int64_t m,
                    const Matrix& w, const float* bias, double* out);
 
-enum class Activation { kSilu, kGelu, kGeluTanh, kRelu };
+enum class Activation { kSilu, kGelu, kGeluTanh, kRelu, kRelu2 };
 Activation activation_of(const std::string& name);
 template <typename T>
 T activate(Activation act, T x);

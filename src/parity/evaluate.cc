@@ -78,6 +78,7 @@ const CpuOperation& cpu_operation(const std::string& name) {
       {"gelu", {cpu_activation<double>, cpu_activation<float>, bound_activation}},
       {"gelu_tanh", {cpu_activation<double>, cpu_activation<float>, bound_activation}},
       {"relu", {cpu_activation<double>, cpu_activation<float>, bound_activation}},
+      {"relu2", {cpu_activation<double>, cpu_activation<float>, bound_activation}},
       {"act_mul", {cpu_act_mul<double>, cpu_act_mul<float>, bound_act_mul}},
       {"act_mul_halves", {cpu_act_mul_halves<double>, cpu_act_mul_halves<float>, bound_act_mul_halves}},
       {"add", {cpu_add<double>, cpu_add<float>, bound_add}},

@@ -32,6 +32,7 @@ class Inference {
                                                            {"gelu", &Inference::same},
                                                            {"gelu_tanh", &Inference::same},
                                                            {"relu", &Inference::same},
+                                                           {"relu2", &Inference::same},
                                                            {"act_mul", &Inference::pair},
                                                            {"act_mul_halves", &Inference::halves},
                                                            {"add", &Inference::pair},
@@ -239,13 +240,14 @@ class Inference {
 
   std::vector<Shape> experts() const {
     routed();
-    const auto count = step_.operands.at("gate").size();
-    require(count > 0 && step_.operands.at("up").size() == count && step_.operands.at("down").size() == count,
+    const auto count = step_.operands.at("up").size();
+    require(count > 0 && (!has("gate") || step_.operands.at("gate").size() == count) &&
+                step_.operands.at("down").size() == count,
             "gate, up and down are as many");
     for (std::size_t e = 0; e < count; ++e) {
-      const Shape& gate = of("gate", e);
-      require(gate.size() == 2 && gate[1] == of("x")[1] && of("up", e) == gate &&
-                  of("down", e) == Shape{gate[1], gate[0]},
+      const Shape& up = of("up", e);
+      require(up.size() == 2 && up[1] == of("x")[1] && (!has("gate") || of("gate", e) == up) &&
+                  of("down", e) == Shape{up[1], up[0]},
               fmt::format("gate, up and down of expert {} do not fit", e));
     }
     return {of("x")};
@@ -253,8 +255,10 @@ class Inference {
 
   std::vector<Shape> grouped_experts() const {
     routed();
-    rank("gate_up", 3);
     rank("down", 3);
+    if (!has("gate_up")) return separate_stacks();
+    require(!has("gate") && !has("up"), "either gate_up, or up and perhaps gate");
+    rank("gate_up", 3);
     const bool transposed = attributes_.flag("transposed");
     const Shape& both = of("gate_up");
     const Shape& down = of("down");
@@ -262,6 +266,18 @@ class Inference {
     require(both[0] == down[0] && both[transposed ? 1 : 2] == of("x")[1] &&
                 both[transposed ? 2 : 1] == 2 * inner && down[transposed ? 2 : 1] == of("x")[1],
             fmt::format("gate_up {} and down {} do not fit x", to_string(both), to_string(down)));
+    return {of("x")};
+  }
+
+  std::vector<Shape> separate_stacks() const {
+    require(has("up"), "either gate_up, or up and perhaps gate");
+    rank("up", 3);
+    const bool transposed = attributes_.flag("transposed");
+    const Shape& up = of("up");
+    const Shape& down = of("down");
+    require(up[transposed ? 1 : 2] == of("x")[1] && down == Shape{up[0], up[2], up[1]} &&
+                (!has("gate") || of("gate") == up),
+            fmt::format("up {} and down {} do not fit x", to_string(up), to_string(down)));
     return {of("x")};
   }
 

@@ -10,6 +10,8 @@
 
 #include "base/text.h"
 #include "checkpoint/natural_order.h"
+#include "parity/bind_program.h"
+#include "parity/number_format.h"
 #include "parity/weights.h"
 
 namespace tenon {
@@ -86,7 +88,7 @@ class Finder {
       if (!fused_weights(instance)) continue;
       if (const auto reason = original_weights(instance)) {
         out.skipped.push_back({path, *reason});
-      } else if (!has_absent(instance)) {
+      } else if (made_as_asked(instance)) {
         out.found.push_back(std::move(instance));
       }
     }
@@ -162,16 +164,28 @@ class Finder {
     }
     std::vector<std::uint32_t> out;
     for (const auto& [index, source] : by_index) {
-      if (index != static_cast<std::int64_t>(out.size()) && weight.list()) return {};
+      // A module may be made of a part of a list: experts 64 to 127.
+      const std::int64_t next = by_index.begin()->first + static_cast<std::int64_t>(out.size());
+      if (weight.list() && index != next) return {};
       out.push_back(source);
     }
     return out;
   }
 
-  bool has_absent(const Instance& instance) const {
-    return std::any_of(module_.absent.begin(), module_.absent.end(), [&](const std::string& name) {
-      return outputs_.contains(joined(instance.path, name));
+  bool made_as_asked(const Instance& instance) const {
+    if (module_.made_by.empty()) return true;
+    const auto asked = [&](std::uint32_t output) {
+      const int transform = plan_.outputs[output].transform;
+      return transform >= 0 && has_operation(plan_.transforms[static_cast<std::size_t>(transform)]);
+    };
+    return std::any_of(instance.fused.begin(), instance.fused.end(), [&](const auto& weight) {
+      return std::any_of(weight.second.begin(), weight.second.end(), asked);
     });
+  }
+
+  bool has_operation(const Transform& transform) const {
+    return std::any_of(transform.operations.begin(), transform.operations.end(),
+                       [&](const Operation& o) { return to_string(o).starts_with(module_.made_by); });
   }
 
   const ModuleProgram& module_;
@@ -185,6 +199,48 @@ class Finder {
 
 Instances find_instances(const ModuleProgram& module, const Checkpoint& checkpoint, const Plan& plan) {
   return Finder(module, checkpoint, plan).run();
+}
+
+bool moves_elements(const Instance& instance, const Checkpoint& checkpoint, const Plan& plan) {
+  const auto moved = [&](std::uint32_t output) {
+    const View& view = plan.outputs[output].view;
+    if (view.pieces.empty()) return false;
+    const std::uint32_t source = view.pieces.front().source;
+    return checkpoint.tensors[source].shape != view.shape || !is_identity(view, source);
+  };
+  return std::any_of(instance.fused.begin(), instance.fused.end(), [&](const auto& weight) {
+    return std::any_of(weight.second.begin(), weight.second.end(), moved);
+  });
+}
+
+void check_fit(const ModuleProgram& module, const Instance& instance, const Checkpoint& checkpoint,
+               const Plan& plan, std::int64_t tokens) {
+  WeightShapes original;
+  WeightShapes fused;
+  for (const auto& [name, tensors] : instance.original) {
+    for (const auto i : tensors) {
+      const Tensor& tensor = checkpoint.tensors[i];
+      if (!format_of(tensor.dtype) && tensor.dtype != DType::kF64)
+        throw UserError({tensor.key, 0, 0, {}, "", ""},
+                        fmt::format("parity cannot run on {} weights", name_of(tensor.dtype)),
+                        "It runs on F64, F32, F16 and BF16.");
+      original[name].push_back(tensor.shape);
+    }
+  }
+  for (const auto& [name, outputs] : instance.fused) {
+    for (const auto i : outputs) fused[name].push_back(plan.outputs[i].view.shape);
+  }
+  const BindRequest request{checkpoint.config, tokens};
+  const auto shapes = input_shapes(module, original, request);
+  const BoundProgram one = bind_program(module.original, module.inputs, shapes, original, request);
+  const BoundProgram other = bind_program(module.fused, module.inputs, shapes, fused, request);
+  for (const auto& name : module.compare) {
+    const Shape& shape = one.shapes[static_cast<std::size_t>(one.slots.at(name))];
+    const Shape& wanted = other.shapes[static_cast<std::size_t>(other.slots.at(name))];
+    if (shape != wanted)
+      throw UserError(module.place, fmt::format("'{}' is {} of the original module and {} of the fused one",
+                                                name, to_string(shape), to_string(wanted)));
+  }
 }
 
 std::optional<std::int64_t> layer_of(const std::string& path) {

@@ -37,6 +37,14 @@ struct Instances {
 /// that those are made of, by the end of their keys; else those below the same path.
 Instances find_instances(const ModuleProgram& module, const Checkpoint& checkpoint, const Plan& plan);
 
+/// Is a fused weight of the module more than a source tensor under a new name?
+bool moves_elements(const Instance& instance, const Checkpoint& checkpoint, const Plan& plan);
+
+/// Binds both programs to the shapes of the module's weights, as a check of it will. Throws UserError where
+/// they do not fit, or where parity cannot run on a weight's dtype.
+void check_fit(const ModuleProgram& module, const Instance& instance, const Checkpoint& checkpoint,
+               const Plan& plan, std::int64_t tokens);
+
 /// Of a module path, its first number: "model.layers.12.mlp" is of layer 12.
 std::optional<std::int64_t> layer_of(const std::string& path);
 

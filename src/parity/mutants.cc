@@ -135,7 +135,8 @@ class MutantMaker {
     if (!pair) return;
     const auto [one, other] = *pair;
     if (stacked) {
-      for (const char* parameter : {"gate_up", "down"}) {
+      for (const char* parameter : {"gate_up", "gate", "up", "down"}) {
+        if (!step.weights.contains(parameter)) continue;
         const std::string name = step.weights.at(parameter);
         Places order = identity(static_cast<std::size_t>(first(name).shape[0]));
         std::swap(order[one], order[other]);

@@ -93,11 +93,11 @@ class ModulesParser {
       return out;
     }
     known_keys(json, at, "a module program",
-               {"name", "at", "absent", "inputs", "original", "fused", "compare"},
+               {"name", "at", "made_by", "inputs", "original", "fused", "compare"},
                {"name", "at", "inputs", "original", "fused", "compare"});
     out.name = text(json, "name", at);
     out.at = text(json, "at", at);
-    out.absent = texts(json, "absent", at);
+    out.made_by = text(json, "made_by", at);
     inputs(json, at, out);
     out.original = program(json, "original", at, out);
     out.fused = program(json, "fused", at, out);

@@ -48,8 +48,8 @@ struct ModuleInput {
 /// One entry of a rule file's `modules:`.
 struct ModuleProgram {
   std::string name;
-  std::string at;  // glob of module paths in the fused layout; a leading `**.` also matches nothing
-  std::vector<std::string> absent;  // weights that the original module must not have
+  std::string at;       // glob of module paths in the fused layout; a leading `**.` also matches nothing
+  std::string made_by;  // where set: the operation that must have made one of the fused weights
   std::vector<ModuleInput> inputs;
   Program original;
   Program fused;

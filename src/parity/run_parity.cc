@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <set>
 
 #include "base/diagnostics.h"
 #include "parity/backend.h"
@@ -48,22 +49,74 @@ std::vector<Candidate> candidates_of(const RuleSet& rules, const ParityOptions& 
   return out;
 }
 
-std::vector<Job> jobs_of(const std::vector<Candidate>& candidates, const Checkpoint& original,
-                         const Plan& plan, const ParityOptions& options, ParityResult& result) {
-  std::vector<Job> jobs;
-  for (const auto& [program, shared] : candidates) {
-    Instances instances = find_instances(program, original, plan);
-    for (const auto& skipped : instances.skipped) {
-      if (!shared) result.uncovered.push_back({program.name, skipped.path, skipped.reason});
+// What the programs of all rules are run on. Those that the library has for every checkpoint are looked for
+// where elements move and no earlier program has covered all of the fused weights.
+class JobFinder {
+ public:
+  JobFinder(const Checkpoint& original, const Plan& plan, const ParityOptions& options, ParityResult& result)
+      : original_(original), plan_(plan), options_(options), result_(result) {}
+
+  std::vector<Job> run(const std::vector<Candidate>& candidates) {
+    for (const auto& candidate : candidates) {
+      Instances instances = find_instances(candidate.program, original_, plan_);
+      if (!candidate.shared) report_missing(candidate.program, instances);
+      for (auto& instance : instances.found) {
+        if (candidate.shared && !applies(candidate.program, instance)) continue;
+        if (!candidate.shared) check_fit(candidate.program, instance, original_, plan_, options_.tokens);
+        for (const auto output : outputs_of(instance)) covered_.insert(output);
+        if (wanted(instance, options_)) jobs_.push_back({&candidate.program, std::move(instance)});
+      }
     }
-    if (!shared && instances.found.empty() && instances.skipped.empty())
-      result.uncovered.push_back({program.name, "", "no module of this checkpoint holds its fused weights"});
-    for (auto& instance : instances.found) {
-      if (wanted(instance, options)) jobs.push_back({&program, std::move(instance)});
+    for (auto& [unfit, outputs] : unfit_) {
+      if (!all_covered(outputs)) result_.uncovered.push_back(std::move(unfit));
+    }
+    return std::move(jobs_);
+  }
+
+ private:
+  using Outputs = std::vector<std::uint32_t>;
+
+  // Of a program that the library has for every checkpoint: one that does not fit leaves the module to
+  // others.
+  bool applies(const ModuleProgram& program, const Instance& instance) {
+    const Outputs outputs = outputs_of(instance);
+    if (all_covered(outputs) || !moves_elements(instance, original_, plan_)) return false;
+    try {
+      check_fit(program, instance, original_, plan_, options_.tokens);
+      return true;
+    } catch (const UserError& error) {
+      const Diagnostic& first = error.diagnostics().front();
+      unfit_.push_back({{program.name, instance.path, first.message}, outputs});
+      return false;
     }
   }
-  return jobs;
-}
+
+  static Outputs outputs_of(const Instance& instance) {
+    Outputs out;
+    for (const auto& [name, outputs] : instance.fused) out.insert(out.end(), outputs.begin(), outputs.end());
+    return out;
+  }
+
+  bool all_covered(const Outputs& outputs) const {
+    return std::all_of(outputs.begin(), outputs.end(),
+                       [&](std::uint32_t output) { return covered_.contains(output); });
+  }
+
+  void report_missing(const ModuleProgram& program, const Instances& instances) {
+    for (const auto& skipped : instances.skipped)
+      result_.uncovered.push_back({program.name, skipped.path, skipped.reason});
+    if (instances.found.empty() && instances.skipped.empty())
+      result_.uncovered.push_back({program.name, "", "no module of this checkpoint holds its fused weights"});
+  }
+
+  const Checkpoint& original_;
+  const Plan& plan_;
+  const ParityOptions& options_;
+  ParityResult& result_;
+  std::set<std::uint32_t> covered_;  // Plan::outputs that are weights of a module to be run
+  std::vector<std::pair<UncoveredModule, Outputs>> unfit_;
+  std::vector<Job> jobs_;
+};
 
 // How many modules are in memory at once: enough to read ahead of the arithmetic, within a quarter of the
 // machine's memory.
@@ -140,7 +193,7 @@ ParityResult run_parity(const Checkpoint& original, const RuleSet& rules, const 
   out.tokens = options.tokens;
   out.seed = options.seed;
   const auto candidates = candidates_of(rules, options);
-  const auto jobs = jobs_of(candidates, original, plan, options, out);
+  const auto jobs = JobFinder(original, plan, options, out).run(candidates);
   std::vector<ModuleRequest> requests;
   for (const auto& job : jobs) {
     requests.push_back({*job.program, job.instance, original, plan, fused, options});

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/conversion.h"
 #include "cli/flags.h"
+#include "cli/parity_check.h"
 #include "parity/backend.h"
 #include "report/parity_html.h"
 #include "report/parity_report.h"
@@ -32,6 +33,7 @@ struct ParityFlags {
   std::int64_t tokens = 16;
   std::uint64_t seed = 0;
   std::string report;
+  std::string check;
   bool json = false;
 };
 
@@ -91,6 +93,11 @@ void write_text(const std::filesystem::path& path, const std::string& text) {
 }
 
 Verdict parity(const ParityFlags& flags, Console& console) {
+  if (!flags.check.empty())
+    return check_parity_report({flags.check, flags.original, flags.fused, flags.json}, console);
+  if (flags.original.empty())
+    throw UserError(flag_place("ORIGINAL"), "no checkpoint is named",
+                    "Write tenon parity ORIGINAL [FUSED], or tenon parity --check report.json.");
   ParityOptions options = options_of(flags);
   const BackendChoice choice = backend_of(flags.backend);
   options.progress = [&](std::size_t done, std::size_t all, const std::string& module) {
@@ -127,31 +134,33 @@ Verdict parity(const ParityFlags& flags, Console& console) {
 }  // namespace
 
 Command parity_command() {
-  return {
-      "parity", "Run the original and the fused modules and prove that they agree",
-      R"(Examples:
+  return {"parity", "Run the original and the fused modules and prove that they agree",
+          R"(Examples:
   tenon parity Mixtral-8x7B                          the plan's fused weights against the original ones
   tenon parity Mixtral-8x7B Mixtral-8x7B-fused       a converted checkpoint against its source
   tenon parity Llama-3-8B --fuse qkv --fuse gate_up  with fusion families
-  tenon parity Llama-3-8B --fuse gate_up --layers 0-1 --tokens 64 --report out)",
-      [](CLI::App& app) -> Action {
-        auto flags = std::make_shared<ParityFlags>();
-        app.add_option("ORIGINAL", flags->original, "The checkpoint in its publisher's layout")->required();
-        app.add_option("FUSED", flags->fused,
-                       "The converted checkpoint (default: what the plan would write)");
-        add_rule_flags(app, flags->conversion);
-        add_library_flag(app, flags->library);
-        app.add_option("--backend", flags->backend,
-                       "auto (default: cuda where there is a GPU and the CUDA module), cpu or cuda");
-        app.add_option("--dtype", flags->dtype, "bf16, fp16 or fp32 (default: as the weights are)");
-        app.add_option("--layers", flags->layers, "all (default), a layer, or a range: 0-3");
-        app.add_option("--tokens", flags->tokens, "Tokens of input (default 16)");
-        app.add_option("--seed", flags->seed, "Of the inputs (default 0)");
-        app.add_option("--report", flags->report,
-                       "Write report.html, report.json and junit.xml into this folder");
-        app.add_flag("--json", flags->json, "One JSON document");
-        return [flags](Console& console) { return parity(*flags, console); };
-      }};
+  tenon parity Llama-3-8B --fuse gate_up --layers 0-1 --tokens 64 --report out
+  tenon parity --check out/report.json               later: are the checkpoints still those that were compared?)",
+          [](CLI::App& app) -> Action {
+            auto flags = std::make_shared<ParityFlags>();
+            app.add_option("ORIGINAL", flags->original, "The checkpoint in its publisher's layout");
+            app.add_option("FUSED", flags->fused,
+                           "The converted checkpoint (default: what the plan would write)");
+            add_rule_flags(app, flags->conversion);
+            add_library_flag(app, flags->library);
+            app.add_option("--backend", flags->backend,
+                           "auto (default: cuda where there is a GPU and the CUDA module), cpu or cuda");
+            app.add_option("--dtype", flags->dtype, "bf16, fp16 or fp32 (default: as the weights are)");
+            app.add_option("--layers", flags->layers, "all (default), a layer, or a range: 0-3");
+            app.add_option("--tokens", flags->tokens, "Tokens of input (default 16)");
+            app.add_option("--seed", flags->seed, "Of the inputs (default 0)");
+            app.add_option("--report", flags->report,
+                           "Write report.html, report.json and junit.xml into this folder");
+            app.add_option("--check", flags->check,
+                           "Runs nothing: is this report.json still about the checkpoints' bytes?");
+            app.add_flag("--json", flags->json, "One JSON document");
+            return [flags](Console& console) { return parity(*flags, console); };
+          }};
 }
 
 }  // namespace tenon

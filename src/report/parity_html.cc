@@ -41,6 +41,14 @@ std::string cell_colour(const ModuleResult& m) {
   return fmt::format("hsl(205 55% {:.0f}%)", 92 - 42 * std::clamp(ratio, 0.0, 1.0));
 }
 
+const char* check_meaning(const std::string& name) {
+  if (name == "bytes") return "the fused weights are the original ones, moved";
+  if (name == "bitwise") return "summed in one order, the outputs are equal";
+  if (name == "bounded") return "both lie within the error bound of the FP64 result";
+  if (name == "no worse") return "the fused module errs no more than the original";
+  return "planted faults are rejected";
+}
+
 std::string verdict(const ParitySubject& subject, const ParityResult& result) {
   const auto holding = std::count_if(result.modules.begin(), result.modules.end(),
                                      [](const ModuleResult& m) { return m.holds(); });
@@ -62,6 +70,25 @@ std::string verdict(const ParitySubject& subject, const ParityResult& result) {
       subject.fused.empty() ? "what the plan makes of it"
                             : fmt::format("<span class=\"path\">{}</span>", escaped(subject.fused)),
       result.backend, result.tokens, result.seed, result.seconds);
+}
+
+// The five checks over all modules.
+std::string overview(const ParityResult& result) {
+  std::vector<std::pair<std::string, std::size_t>> holding;
+  for (const auto& m : result.modules) {
+    const auto checks = parity_checks(m);
+    if (holding.empty()) {
+      for (const auto& check : checks) holding.emplace_back(check.name, 0);
+    }
+    for (std::size_t i = 0; i < checks.size(); ++i) holding[i].second += checks[i].holds ? 1 : 0;
+  }
+  std::string out = "<ul class=\"checks\">\n";
+  for (const auto& [name, count] : holding) {
+    const bool all = count == result.modules.size();
+    out += fmt::format("<li class=\"{}\"><b>{}</b><span>{}</span>{} of {} modules</li>\n",
+                       all ? "passes" : "fails", name, check_meaning(name), count, result.modules.size());
+  }
+  return out + "</ul>\n";
 }
 
 std::string worst_element(const ParityResult& result) {
@@ -107,9 +134,9 @@ std::string heat_map(const ParityResult& result) {
       const auto found = cells.find(layer);
       for (const std::size_t i : found == cells.end() ? std::vector<std::size_t>{} : found->second) {
         const ModuleResult& m = result.modules[i];
-        out += fmt::format("<a href=\"#m{}\" class=\"{}\" style=\"background:{}\" title=\"{}\">{}</a>", i,
+        out += fmt::format("<a href=\"#m{}\" class=\"{}\" style=\"background:{}\" title=\"{}{}\">{}</a>", i,
                            m.holds() ? "" : "fails", cell_colour(m), escaped(m.path),
-                           rho(std::max(m.original.ratio, m.fused.ratio)));
+                           m.holds() ? "" : ": fails", rho(std::max(m.original.ratio, m.fused.ratio)));
       }
       out += "</td>";
     }
@@ -124,15 +151,18 @@ std::string histogram(const std::string& title, const std::array<std::string, N>
   const double most =
       static_cast<double>(std::max({std::int64_t{1}, *std::max_element(one.begin(), one.end()),
                                     *std::max_element(other.begin(), other.end())}));
-  std::string out = fmt::format("<table><caption class=\"quiet\">{}</caption>\n", title);
+  std::string out = fmt::format(
+      "<table><caption>{}</caption>\n<tr><th></th><th></th><th class=\"number one\">original</th><th "
+      "class=\"number other\">fused</th></tr>\n",
+      title);
   for (std::size_t i = 0; i < N; ++i) {
     const auto width = [&](std::int64_t n) {
-      return n == 0 ? 0.0 : std::max(0.2, 14 * static_cast<double>(n) / most);
+      return n == 0 ? 0.0 : std::max(0.5, 100 * static_cast<double>(n) / most);
     };
     out += fmt::format(
-        "<tr><td class=\"number\">{}</td><td><div class=\"bar one\" style=\"width:{:.2f}rem\"></div><div "
-        "class=\"bar "
-        "other\" style=\"width:{:.2f}rem\"></div></td><td class=\"number\">{} / {}</td></tr>\n",
+        "<tr><th class=\"number\">{}</th><td class=\"track\"><div class=\"bar one\" "
+        "style=\"width:{:.1f}%\"></div><div class=\"bar other\" style=\"width:{:.1f}%\"></div></td><td "
+        "class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
         names[i], width(one[i]), width(other[i]), one[i], other[i]);
   }
   return out + "</table>\n";
@@ -146,19 +176,59 @@ std::string histograms(const ParityResult& result) {
                                               "&le; 1e-6", "&le; 1e-5", "&le; 1e-4", "&le; 1e-3",
                                               "&le; 1e-2", "&le; 0.1",  "&le; 1",    "&gt; 1"};
   const std::array<std::string, 8> ulps = {"0", "1", "2", "3-4", "5-8", "9-16", "17-64", "more"};
-  return "<h2>Errors</h2>\n<p class=\"key quiet\">Elements by error, <i "
-         "style=\"background:var(--one)\"></i>original "
-         "<i style=\"background:var(--other)\"></i>fused</p>\n<div class=\"bars\">\n" +
+  return "<h2>Errors</h2>\n<p class=\"quiet\">How many elements of the outputs lie how far from the FP64 "
+         "result.</p>\n<div class=\"bars\">\n" +
          histogram("Error / bound", ratios, original.ratios, fused.ratios) +
          histogram("Units in the last place from the rounded exact value", ulps, original.ulps, fused.ulps) +
          "</div>\n";
 }
 
+struct Times {
+  std::size_t modules = 0;
+  double original = 0, fused = 0;
+};
+
+std::string speed(const ParityResult& result) {
+  std::map<std::string, Times> programs;
+  for (const auto& m : result.modules) {
+    Times& times = programs[m.program];
+    ++times.modules;
+    times.original += m.original_seconds;
+    times.fused += m.fused_seconds;
+  }
+  std::string out = fmt::format(
+      "<h2>Speed</h2>\n<p class=\"quiet\">One run of a module on {} tokens, on the {} backend; the mean over "
+      "the "
+      "modules.</p>\n<table>\n<tr><th>program</th><th class=\"number\">modules</th><th "
+      "class=\"number\">original</th><th class=\"number\">fused</th><th class=\"number\">fused "
+      "is</th></tr>\n",
+      result.tokens, result.backend);
+  for (const auto& [program, times] : programs) {
+    const auto count = static_cast<double>(times.modules);
+    out += fmt::format(
+        "<tr><td class=\"path\">{}</td><td class=\"number\">{}</td><td class=\"number\">{:.3f} ms</td><td "
+        "class=\"number\">{:.3f} ms</td><td class=\"number\">{}</td></tr>\n",
+        escaped(program), times.modules, 1e3 * times.original / count, 1e3 * times.fused / count,
+        times.fused > 0 ? fmt::format("{:.2f} &times; as fast", times.original / times.fused) : "-");
+  }
+  return out + "</table>\n";
+}
+
+std::string hash_list(const char* title, const std::vector<HashedTensor>& tensors) {
+  std::string out =
+      fmt::format("<details class=\"hashes\"><summary class=\"quiet\">hashes of {} {}</summary>\n",
+                  tensors.size(), title);
+  for (const auto& tensor : tensors)
+    out +=
+        fmt::format("<div class=\"hash quiet\"><code>{} {}</code></div>\n", escaped(tensor.key), tensor.hash);
+  return out + "</details>\n";
+}
+
 std::string module_section(std::size_t index, const ModuleResult& m) {
   std::string out = fmt::format(
       "<details id=\"m{}\"{}><summary><b class=\"{}\">{}</b> <span class=\"path\">{}</span> <span "
-      "class=\"quiet\">{}, {}, "
-      "rho {}</span></summary>\n<table>\n<tr><th>check</th><th></th><th>what was seen</th></tr>\n",
+      "class=\"quiet\">{}, {}</span> <span class=\"rho quiet\">rho {}</span></summary>\n<table>\n"
+      "<tr><th>check</th><th></th><th>what was seen</th></tr>\n",
       index, m.holds() ? "" : " open", m.holds() ? "good" : "bad", m.holds() ? "holds" : "FAILS",
       escaped(m.path), escaped(m.program), name_of(m.dtype), rho(std::max(m.original.ratio, m.fused.ratio)));
   for (const auto& check : parity_checks(m)) {
@@ -177,23 +247,21 @@ std::string module_section(std::size_t index, const ModuleResult& m) {
   out +=
       fmt::format("</table>\n<p class=\"quiet\">Original {:.3g} ms, fused {:.3g} ms on this backend.</p>\n",
                   1e3 * m.original_seconds, 1e3 * m.fused_seconds);
-  for (const auto* tensors : {&m.original_tensors, &m.fused_tensors}) {
-    for (const auto& tensor : *tensors)
-      out += fmt::format("<div class=\"hash quiet\"><code>{} {}</code></div>\n", escaped(tensor.key),
-                         tensor.hash);
-  }
-  return out + "</details>\n";
+  return out + hash_list("original weights", m.original_tensors) +
+         hash_list("fused weights", m.fused_tensors) + "</details>\n";
 }
 
 std::string provenance(const ParitySubject& subject, const ParityResult& result) {
   std::string out;
-  if (!result.uncovered.empty()) out += "<h2>Not compared</h2>\n<table>\n";
+  if (!result.uncovered.empty())
+    out += "<h2>Not compared</h2>\n<table>\n<tr><th>program</th><th>module</th><th>why</th></tr>\n";
   for (const auto& u : result.uncovered)
     out += fmt::format("<tr><td>{}</td><td class=\"path\">{}</td><td>{}</td></tr>\n", escaped(u.program),
                        escaped(u.path), escaped(u.reason));
   if (!result.uncovered.empty()) out += "</table>\n";
   out += "<h2>Made with</h2>\n<table>\n<tr><td>tenon</td><td class=\"path\">" TENON_VERSION "</td></tr>\n";
   out += fmt::format("<tr><td>machine</td><td class=\"path\">{}</td></tr>\n", escaped(result.machine));
+  out += fmt::format("<tr><td>seed</td><td class=\"path\">{}</td></tr>\n", result.seed);
   for (const auto& rule : subject.rules)
     out += fmt::format("<tr><td>{}</td><td class=\"path hash\">{}</td></tr>\n", escaped(rule.name),
                        escaped(rule.hash));
@@ -211,7 +279,8 @@ std::string parity_html(const ParitySubject& subject, const ParityResult& result
       result.holds() ? "Holds" : "Fails", escaped(subject.original), parity_style());
   out += verdict(subject, result);
   if (!result.modules.empty()) {
-    out += heat_map(result) + worst_element(result) + histograms(result) + "<h2>Modules</h2>\n";
+    out += overview(result) + heat_map(result) + worst_element(result) + histograms(result) + speed(result) +
+           "<h2>Modules</h2>\n";
     for (std::size_t i = 0; i < result.modules.size(); ++i) out += module_section(i, result.modules[i]);
   }
   return out + provenance(subject, result) + "</body>\n</html>\n";

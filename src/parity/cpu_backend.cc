@@ -1,9 +1,13 @@
 #include "parity/cpu_backend.h"
 
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <span>
 
 namespace tenon {
 namespace {
@@ -28,6 +32,19 @@ float flipped(const NumberFormat& format, float value) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) ^ (1U << spare));
 }
 
+SharedArray numbers_of(const ModuleTensor& tensor, const NumberFormat& format) {
+  constexpr std::size_t kBlock = std::size_t{1} << 20;  // elements
+  const auto out = std::make_shared<Array<float>>(tensor.shape);
+  const auto size = static_cast<std::size_t>(bits_of(tensor.dtype) / 8);
+  tbb::parallel_for(std::size_t{0}, (out->size() + kBlock - 1) / kBlock, [&](std::size_t block) {
+    const std::size_t first = block * kBlock;
+    const std::size_t count = std::min(kBlock, out->size() - first);
+    decode(tensor.dtype, std::span(*tensor.bytes).subspan(first * size, count * size), format,
+           out->data.data() + first);
+  });
+  return out;
+}
+
 class CpuBackend : public Backend {
  public:
   std::string name() const override { return "cpu"; }
@@ -36,10 +53,8 @@ class CpuBackend : public Backend {
   Held hold(const ModuleWeights& weights, const NumberFormat& format) override {
     auto out = std::make_unique<CpuWeights>();
     for (const auto& [slot, tensor] : by_slot(weights)) {
-      auto values = decode(tensor->dtype, *tensor->bytes);
-      if (!values) refuse_dtype(*tensor);
-      for (auto& value : *values) value = round_to(format, value);
-      out->slots[slot] = std::make_shared<const Array<float>>(tensor->shape, std::move(*values));
+      if (!decodes(tensor->dtype)) refuse_dtype(*tensor);
+      out->slots[slot] = numbers_of(*tensor, format);
     }
     return out;
   }

@@ -125,6 +125,23 @@ Array<T> channels_first(const Array<T>& rows, std::int64_t places, Shape shape) 
   return out;
 }
 
+// Rows of the matrix, densely: where they lie, or copied into `packed`.
+template <typename T>
+const T* block_of(const Matrix& w, std::int64_t first, std::int64_t rows, std::vector<T>& packed) {
+  const float* const data = w.weight->data.data() + w.first + first * w.row_stride;
+  if constexpr (std::is_same_v<T, float>) {
+    if (w.column_stride == 1 && w.row_stride == w.k && !w.absolute) return data;
+  }
+  packed.resize(static_cast<std::size_t>(rows * w.k));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t k = 0; k < w.k; ++k) {
+      const T value = data[r * w.row_stride + k * w.column_stride];
+      packed[static_cast<std::size_t>(r * w.k + k)] = w.absolute ? std::abs(value) : value;
+    }
+  }
+  return packed.data();
+}
+
 }  // namespace
 
 template <typename T>
@@ -134,23 +151,18 @@ void multiply(const Call<T>& call, const T* x, std::int64_t m, const Matrix& w, 
   } else {
     if (call.products != nullptr) return call.products->multiply(x, m, w, out);
   }
-  // The weight goes through in blocks of rows, so that its FP64 copy stays small.
-  constexpr std::int64_t kBlock = 256;
-  std::vector<T> packed(static_cast<std::size_t>(std::min(kBlock, w.n) * w.k));
-  std::vector<T> part(static_cast<std::size_t>(m * std::min(kBlock, w.n)));
-  for (std::int64_t first = 0; first < w.n; first += kBlock) {
+  // The weight goes through in blocks of rows, so that what is copied of it stays small.
+  constexpr std::int64_t kBlock = 64;
+  const std::int64_t blocks = (w.n + kBlock - 1) / kBlock;
+  tbb::parallel_for(std::int64_t{0}, blocks, [&](std::int64_t block) {
+    const std::int64_t first = block * kBlock;
     const std::int64_t rows = std::min(kBlock, w.n - first);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const float* const from = w.weight->data.data() + w.first + (first + r) * w.row_stride;
-      for (std::int64_t k = 0; k < w.k; ++k) {
-        const T value = from[k * w.column_stride];
-        packed[static_cast<std::size_t>(r * w.k + k)] = w.absolute ? std::abs(value) : value;
-      }
-    }
-    library_product(x, m, packed.data(), rows, w.k, part.data());
+    std::vector<T> packed;
+    std::vector<T> part(static_cast<std::size_t>(m * rows));
+    library_product(x, m, block_of(w, first, rows, packed), rows, w.k, part.data());
     for (std::int64_t row = 0; row < m; ++row)
       std::copy_n(part.data() + row * rows, rows, out + row * w.n + first);
-  }
+  });
 }
 template void multiply(const Call<float>&, const float*, std::int64_t, const Matrix&, float*);
 template void multiply(const Call<double>&, const double*, std::int64_t, const Matrix&, double*);

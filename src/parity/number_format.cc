@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 namespace tenon {
 namespace {
@@ -100,26 +101,31 @@ std::uint64_t ulps_between(const NumberFormat& format, double a, double b) {
   return static_cast<std::uint64_t>(distance < 0 ? -distance : distance);
 }
 
-std::optional<std::vector<float>> decode(DType dtype, std::span<const std::byte> bytes) {
+bool decodes(DType dtype) {
+  return dtype == DType::kF64 || format_of(dtype).has_value();
+}
+
+void decode(DType dtype, std::span<const std::byte> bytes, const NumberFormat& format, float* out) {
   const std::size_t count = bytes.size() * 8 / static_cast<std::size_t>(bits_of(dtype));
-  std::vector<float> out(count);
   switch (dtype) {
     case DType::kF32:
-      std::memcpy(out.data(), bytes.data(), bytes.size());
-      return out;
+      std::memcpy(out, bytes.data(), bytes.size());
+      break;
     case DType::kF64:
       for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(element<double>(bytes, i));
-      return out;
+      break;
     case DType::kBF16:
       for (std::size_t i = 0; i < count; ++i)
         out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(element<std::uint16_t>(bytes, i)) << 16);
-      return out;
+      break;
     case DType::kF16:
       for (std::size_t i = 0; i < count; ++i) out[i] = from_half(element<std::uint16_t>(bytes, i));
-      return out;
+      break;
     default:
-      return std::nullopt;
+      throw std::logic_error("these bytes are no numbers");
   }
+  if (dtype == format.dtype) return;
+  for (std::size_t i = 0; i < count; ++i) out[i] = round_to(format, out[i]);
 }
 
 }  // namespace tenon

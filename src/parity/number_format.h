@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "checkpoint/dtype.h"
 
@@ -30,8 +29,10 @@ double round_to(const NumberFormat& format, double value);
 /// How many numbers of the format lie between a and b. Both must be numbers of it, neither a NaN.
 std::uint64_t ulps_between(const NumberFormat& format, double a, double b);
 
-/// The elements of a tensor's bytes as FP32: exact for F32, F16 and BF16, rounded for F64. Nothing for
-/// other types.
-std::optional<std::vector<float>> decode(DType dtype, std::span<const std::byte> bytes);
+/// Can decode() read a tensor of this dtype? F64, F32, F16 and BF16.
+bool decodes(DType dtype);
+
+/// The elements of a tensor's bytes, rounded to the format. The dtype is one that it decodes.
+void decode(DType dtype, std::span<const std::byte> bytes, const NumberFormat& format, float* out);
 
 }  // namespace tenon

@@ -162,7 +162,7 @@ class MutantMaker {
     const Shape& shape = first(name).shape;
     const bool list = weights_.at(name).size() > 1;
     if (shape.size() >= 2 && !list) {
-      const std::size_t axis = shape.size() == 3 ? 1 : 0;
+      const std::size_t axis = shape.size() == 3 && shape[1] > 1 ? 1 : 0;
       Places order = identity(static_cast<std::size_t>(shape[axis]));
       std::rotate(order.begin(), order.begin() + 1, order.end());
       if (order.size() > 1) add("rows off by one", name, reorder(axis, order));

@@ -21,7 +21,7 @@ table { border-collapse: collapse; } th, td { padding: .3rem .9rem .3rem 0; text
 th { font-weight: 600; color: var(--quiet); font-size: .85rem; } th.number { text-align: right; }
 tr + tr td { border-top: 1px solid var(--line); }
 .checks { list-style: none; display: flex; flex-wrap: wrap; gap: .6rem; margin: 1.25rem 0 0; padding: 0; }
-.checks li { flex: 1 1 12rem; padding: .6rem .8rem .7rem; background: var(--panel); border-top: 3px solid var(--good);
+.checks li { flex: 1 1 10.5rem; padding: .6rem .8rem .7rem; background: var(--panel); border-top: 3px solid var(--good);
   font-size: .85rem; } .checks li.fails { border-color: var(--bad); }
 .checks b { display: block; font-size: 1rem; color: var(--good); } .checks .fails b { color: var(--bad); }
 .checks span { display: block; color: var(--quiet); line-height: 1.35; margin: .1rem 0 .3rem; }

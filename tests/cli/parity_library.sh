@@ -46,7 +46,7 @@ model.layers.1.mlp.experts.{0..3}.down_proj.weight 16,8
 model.layers.1.mlp.experts.{4..7}.down_proj.weight 16,4
 EOF
 expect_text out '(text_experts, BF16)'
-compared step3p7 experts_joined "{$routed}" <<'EOF'
+compared step3p7 experts_joined "{$routed, \"vision_config\": {\"num_attention_heads\": 2}}" <<'EOF'
 model.layers.0.moe.gate_proj.weight 4,8,16
 model.layers.0.moe.up_proj.weight 4,8,16
 model.layers.0.moe.down_proj.weight 4,16,8

@@ -104,6 +104,67 @@ __global__ void __launch_bounds__(256)
     }
 }
 
+// The same for at most 16 rows, as a decoder's tokens or an expert's share of them are: 16 x 32 outputs a
+// block, so that few outputs still fill the GPU, and 64 of k at a time, the next 64 on their way while these
+// are summed. Thread (i, j) of 4 x 32 has rows 4 i .. 4 i + 3 of column j. The limit that binds is the
+// latency of K / 64 steps.
+constexpr int kFewRows = 16, kColumns = 32, kDeep = 64;
+
+template <class Acc>
+__global__ void __launch_bounds__(128) few_rows_kernel(Operand x, Matrix weight, Operand bias, Operand out,
+                                                       int64_t rows, int64_t n, int64_t k, bool absolute) {
+  __shared__ Acc left[kDeep][kFewRows + 1], right[kDeep][kColumns + 1];
+  constexpr int kLeft = kDeep * kFewRows / 128, kRight = kDeep * kColumns / 128;
+  int64_t n0 = int64_t{blockIdx.x} * kColumns;
+  int i = threadIdx.x / 32, j = threadIdx.x % 32;
+  bool along_k = weight.column_stride == 1;  // neighbouring threads read neighbouring elements of the weight
+  auto place = [&](int slot) {
+    return along_k ? make_int2(slot / kDeep, slot % kDeep) : make_int2(slot % kColumns, slot / kColumns);
+  };
+  Acc a[kLeft], b[kRight], sum[4] = {};
+  auto fetch = [&](int64_t k0) {
+#pragma unroll
+    for (int s = 0; s < kLeft; ++s) {
+      int slot = threadIdx.x + 128 * s;
+      int64_t row = slot / kDeep, column = k0 + slot % kDeep;
+      a[s] = row < rows && column < k ? load<Acc>(x, row * k + column) : Acc(0);
+    }
+#pragma unroll
+    for (int s = 0; s < kRight; ++s) {
+      int2 at = place(threadIdx.x + 128 * s);
+      int64_t row = n0 + at.x, column = k0 + at.y;
+      b[s] = row < n && column < k
+                 ? load<Acc>(weight.data, row * weight.row_stride + column * weight.column_stride)
+                 : Acc(0);
+    }
+  };
+  fetch(0);
+  for (int64_t k0 = 0; k0 < k; k0 += kDeep) {
+    __syncthreads();
+#pragma unroll
+    for (int s = 0; s < kLeft; ++s) {
+      int slot = threadIdx.x + 128 * s;
+      left[slot % kDeep][slot / kDeep] = absolute ? fabs(a[s]) : a[s];
+    }
+#pragma unroll
+    for (int s = 0; s < kRight; ++s) {
+      int2 at = place(threadIdx.x + 128 * s);
+      right[at.y][at.x] = absolute ? fabs(b[s]) : b[s];
+    }
+    __syncthreads();
+    if (k0 + kDeep < k) fetch(k0 + kDeep);
+#pragma unroll 16
+    for (int step = 0; step < kDeep; ++step)
+#pragma unroll
+      for (int r = 0; r < 4; ++r) sum[r] = fma(left[step][4 * i + r], right[step][j], sum[r]);
+  }
+  if (n0 + j >= n) return;
+  Acc offset = bias.data ? load<Acc>(bias, n0 + j) : Acc(0);
+#pragma unroll
+  for (int r = 0; r < 4; ++r)
+    if (4 * i + r < rows) store(out, (4 * i + r) * n + n0 + j, sum[r] + (absolute ? fabs(offset) : offset));
+}
+
 template <class Source>
 void launch(Context& context, int mode, const tenon_tensor& x, const Source& source, const Matrix& weight,
             const tenon_tensor& bias, const tenon_tensor& out, int64_t rows, int64_t n, int64_t k,
@@ -122,6 +183,12 @@ void launch(Context& context, int mode, const tenon_tensor& x, const Source& sou
 void ordered_linear(Context& context, int mode, const tenon_linear_args& a) {
   int64_t rows = a.x.shape[0], k = a.x.shape[1], n = a.out.shape[1];
   Matrix weight{operand(a.weight), a.transposed ? 1 : k, a.transposed ? n : 1};
+  if (rows > 0 && rows <= kFewRows && n > 0) {
+    auto kernel = mode == TENON_REFERENCE ? few_rows_kernel<double> : few_rows_kernel<float>;
+    kernel<<<blocks_for(n, kColumns), 128, 0, context.stream>>>(operand(a.x), weight, operand(a.bias),
+                                                                operand(a.out), rows, n, k, a.absolute);
+    return check_launch("ordered linear of few rows");
+  }
   launch(context, mode, a.x, Rows{k}, weight, a.bias, a.out, rows, n, k, a.absolute);
 }
 

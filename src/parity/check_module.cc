@@ -49,6 +49,7 @@ class ModuleCheck {
                  backend_.hold(prepared_.original, format_)};
     fused_ = {bind_program(request_.program.fused, inputs, shapes, shapes_of(prepared_.fused), bind),
               backend_.hold(prepared_.fused, format_)};
+    prepared_.original.clear();  // the backend has it
     for (std::size_t i = 0; i < inputs.size(); ++i)
       inputs_.push_back(input(inputs[i], shapes[i], original_shapes, bind));
     for (const auto& name : request_.program.compare) {

@@ -78,7 +78,7 @@ bool multiplied(const std::string& operation, const std::string& operand) {
 class CudaBackend : public Backend {
  public:
   explicit CudaBackend(std::unique_ptr<CudaModule> module)
-      : module_(std::move(module)), memory_(*module_), tables_(memory_) {
+      : module_(std::move(module)), memory_(*module_), numbers_(*module_, memory_), tables_(memory_) {
     for (auto& event : events_)
       module_->check(module_->api().event_create(module_->context(), &event), "time");
   }
@@ -117,10 +117,11 @@ class CudaBackend : public Backend {
     out.values.resize(e.program.shapes.size());
     for (const int slot : e.wanted) {
       const auto i = static_cast<std::size_t>(slot);
-      out.values[i] = numbers(program.value(slot), e.program.shapes[i]);
+      out.values[i] = numbers_.download(program.value(slot), e.program.shapes[i]);
     }
     for (const auto& step : e.program.steps) {
-      if (step.operation == "route") out.routes.push_back(integers(program.value(step.out.front())));
+      if (step.operation == "route")
+        out.routes.push_back(numbers_.download_integers(program.value(step.out.front())));
     }
     return out;
   }
@@ -135,7 +136,7 @@ class CudaBackend : public Backend {
       if (slot == e.program.slots.end()) continue;
       Array<float>& array = arrays[slot->second];
       array.shape = e.program.shapes[static_cast<std::size_t>(slot->second)];
-      if (read_by_host(e.program, slot->second)) array = numbers(tensor.tensor, array.shape);
+      if (read_by_host(e.program, slot->second)) array = numbers_.download(tensor.tensor, array.shape);
       products.name(&array, tensor.tensor);
     }
     Given given(e.program.shapes.size(), nullptr);
@@ -181,48 +182,19 @@ class CudaBackend : public Backend {
   CudaProgram begin(const Evaluation& e) {
     std::vector<DeviceTensor> values(e.program.shapes.size());
     for (std::size_t i = 0; i < e.inputs.size(); ++i) {
-      values[i] = holds_integers(e.program, static_cast<int>(i)) ? upload_integers(e.inputs[i])
-                                                                 : upload_numbers(e.inputs[i], e.format);
+      values[i] = holds_integers(e.program, static_cast<int>(i)) ? numbers_.upload_integers(e.inputs[i])
+                                                                 : numbers_.upload(e.inputs[i], e.format);
     }
     for (const auto& [name, tensor] : gpu_weights(e.weights).slots) {
       const auto slot = e.program.slots.find(name);
       if (slot != e.program.slots.end()) values[static_cast<std::size_t>(slot->second)] = tensor;
     }
-    return {*module_, memory_, tables_, e.program, std::move(values), gpu_dtype(e.format)};
-  }
-
-  DeviceTensor upload_integers(const Array<float>& input) {
-    const std::vector<std::int32_t> values(input.data.begin(), input.data.end());
-    DeviceTensor out = memory_.make(input.shape, TENON_I32);
-    memory_.upload(out.tensor, std::as_bytes(std::span(values)));
-    return out;
-  }
-
-  DeviceTensor upload_numbers(const Array<float>& input, const NumberFormat& format) {
-    DeviceTensor exact = memory_.make(input.shape, TENON_F32);
-    memory_.upload(exact.tensor, std::as_bytes(std::span(input.data)));
-    return cast_on_gpu(*module_, memory_, exact, gpu_dtype(format));
-  }
-
-  Array<float> numbers(const tenon_tensor& tensor, const Shape& shape) {
-    Array<float> out(shape);
-    DeviceTensor exact = memory_.make(shape, TENON_F32);
-    module_->run(module_->api().cast, TENON_REFERENCE,
-                 tenon_cast_args{reshaped(tensor, {element_count(tensor)}),
-                                 reshaped(exact.tensor, {element_count(tensor)})},
-                 "widen numbers on");
-    memory_.download(std::as_writable_bytes(std::span(out.data)), exact.tensor);
-    return out;
-  }
-
-  std::vector<int> integers(const tenon_tensor& tensor) {
-    std::vector<int> out(static_cast<std::size_t>(element_count(tensor)));
-    memory_.download(std::as_writable_bytes(std::span(out)), tensor);
-    return out;
+    return {*module_, memory_, tables_, e.program, std::move(values), e.format};
   }
 
   std::unique_ptr<CudaModule> module_;
   DeviceMemory memory_;
+  DeviceNumbers numbers_;
   RotationTables tables_;
   std::array<tenon_event*, 2> events_{};
 };

@@ -128,24 +128,9 @@ const CudaWeights& gpu_weights(const HeldWeights& weights) {
   return static_cast<const CudaWeights&>(weights);
 }
 
-int gpu_dtype(const NumberFormat& format) {
-  return *stored_dtype(format.dtype);
-}
-
-DeviceTensor cast_on_gpu(const CudaModule& module, DeviceMemory& memory, const DeviceTensor& from,
-                         int dtype) {
-  if (from.tensor.dtype == dtype) return from;
-  const std::int64_t n = element_count(from.tensor);
-  DeviceTensor out = memory.make({n}, dtype);
-  module.run(module.api().cast, TENON_REFERENCE, tenon_cast_args{reshaped(from.tensor, {n}), out.tensor},
-             "round numbers on");
-  out.tensor.rank = from.tensor.rank;
-  std::copy(from.tensor.shape, from.tensor.shape + from.tensor.rank, out.tensor.shape);
-  return out;
-}
-
 Held hold_on_gpu(const CudaModule& module, DeviceMemory& memory, const ModuleWeights& weights,
                  const NumberFormat& format) {
+  const DeviceNumbers numbers(module, memory);
   auto out = std::make_unique<CudaWeights>();
   for (const auto& [slot, tensor] : by_slot(weights)) {
     const auto stored = stored_dtype(tensor->dtype);
@@ -153,8 +138,8 @@ Held hold_on_gpu(const CudaModule& module, DeviceMemory& memory, const ModuleWei
     DeviceTensor held = memory.make(tensor->shape, *stored);
     memory.upload(held.tensor, *tensor->bytes);
     // FP64 is rounded to FP32 first, as on the CPU.
-    if (*stored == TENON_F64) held = cast_on_gpu(module, memory, held, TENON_F32);
-    out->slots[slot] = cast_on_gpu(module, memory, held, gpu_dtype(format));
+    if (*stored == TENON_F64) held = numbers.cast(held, TENON_F32);
+    out->slots[slot] = numbers.cast(held, gpu_dtype(format));
     out->shapes[slot] = tensor->shape;
   }
   return out;

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "parity/backend.h"
-#include "parity/cuda_memory.h"
+#include "parity/cuda_numbers.h"
 
 namespace tenon {
 
@@ -14,11 +14,6 @@ struct CudaWeights : HeldWeights {
   std::map<std::string, Shape> shapes;
 };
 const CudaWeights& gpu_weights(const HeldWeights& weights);
-
-int gpu_dtype(const NumberFormat& format);
-
-/// The tensor itself where it has that dtype.
-DeviceTensor cast_on_gpu(const CudaModule& module, DeviceMemory& memory, const DeviceTensor& from, int dtype);
 
 /// Uploads every weight in its own dtype and rounds it to the format there. Throws UserError for other
 /// dtypes.

@@ -119,18 +119,25 @@ Reference evaluate_reference(const BoundProgram& program, const Given& given, st
   return out;
 }
 
+std::vector<Array<float>> evaluate_step(const BoundProgram& program, const BoundStep& step,
+                                        const std::vector<Array<float>>& values, const Given& given,
+                                        const NumberFormat& format, Order order) {
+  const CpuOperation& operation = cpu_operation(step.operation);
+  const bool fused = order == Order::kLibrary && (step.inside || step.operation == "grouped_experts");
+  Call<float> call{step, values, given, program.shapes, order};
+  call.inner_format = fused ? nullptr : &format;
+  auto results = results_of<float>(program, step);
+  operation.run(call, results);
+  if (!(order == Order::kLibrary && step.inside)) round_results(operation, format, results);
+  return results;
+}
+
 Computed evaluate(const BoundProgram& program, const Given& given, std::size_t inputs,
                   const NumberFormat& format, Order order) {
   Computed out{begin_values<float>(program, given, inputs), {}};
   for (const auto& step : program.steps) {
-    const CpuOperation& operation = cpu_operation(step.operation);
-    const bool fused = order == Order::kLibrary && (step.inside || step.operation == "grouped_experts");
-    Call<float> call{step, out.values, given, program.shapes, order};
-    call.inner_format = fused ? nullptr : &format;
-    auto results = results_of<float>(program, step);
-    operation.run(call, results);
+    auto results = evaluate_step(program, step, out.values, given, format, order);
     if (step.operation == "route") out.routes.push_back(indices_of(results[0]));
-    if (!(order == Order::kLibrary && step.inside)) round_results(operation, format, results);
     keep(step, results, out.values);
   }
   return out;

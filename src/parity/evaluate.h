@@ -41,6 +41,12 @@ struct Computed {
   Routes routes;
 };
 
+/// One step of evaluate(): its results. Operands that are values are taken from `values`, weights from
+/// `given`.
+std::vector<Array<float>> evaluate_step(const BoundProgram& program, const BoundStep& step,
+                                        const std::vector<Array<float>>& values, const Given& given,
+                                        const NumberFormat& format, Order order);
+
 /// kFixed: every sum in one order, every result rounded to the format. kLibrary: sums by OpenBLAS, and what
 /// stays inside a fused operation keeps its FP32.
 Computed evaluate(const BoundProgram& program, const Given& given, std::size_t inputs,

@@ -121,15 +121,17 @@ class JobFinder {
   std::vector<Job> jobs_;
 };
 
-// How many modules are in memory at once: enough to read ahead of the arithmetic, within a quarter of the
-// machine's memory.
+// How many modules are in memory at once: enough to read ahead of the arithmetic, but no more, since memory that is
+// used again costs less than memory that is used for the first time.
 std::size_t modules_at_once(const std::vector<ModuleRequest>& requests) {
   constexpr std::uint64_t kMost = 8;
+  constexpr std::uint64_t kBudget = std::uint64_t{16} << 30;
   std::uint64_t largest = 1;
   for (const auto& request : requests) largest = std::max(largest, bytes_of(request));
   const auto memory = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                       static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE));
-  return static_cast<std::size_t>(std::clamp<std::uint64_t>(memory / 4 / largest, 1, kMost));
+  return static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(std::min(memory / 4, kBudget) / largest, 1, kMost));
 }
 
 // Modules are read, hashed and compared byte by byte on all threads while earlier ones are computed with, in

@@ -70,7 +70,7 @@ bool multiplied(const std::string& operation, const std::string& operand) {
       {"conv2d", {"weight"}},
       {"conv3d", {"weight"}},
       {"experts", {"gate", "up", "down"}},
-      {"grouped_experts", {"gate_up", "down"}}};
+      {"grouped_experts", {"gate_up", "gate", "up", "down"}}};
   const auto found = operands.find(operation);
   return found != operands.end() && found->second.contains(operand);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <stdexcept>
 #include <string>
 
 #include "parity/attributes.h"
@@ -33,8 +34,10 @@ int activation_code(const std::string& name) {
       return TENON_GELU_TANH;
     case Activation::kRelu:
       return TENON_RELU;
+    case Activation::kRelu2:
+      break;
   }
-  return TENON_IDENTITY;
+  throw std::logic_error("the CUDA module has no activation " + name);
 }
 
 class StepRunner {
@@ -87,8 +90,9 @@ class StepRunner {
   bool lacks_kernel() const {
     const std::string& name = step_.operation;
     if (attributes_.text("act") == "relu2") return true;
-    if (name == "grouped_experts") return !has("gate_up");
-    return name == "experts" && !has("gate");
+    if (name == "grouped_experts" && has("gate_up")) return false;
+    if (name == "grouped_experts" && attributes_.flag("transposed")) return true;
+    return (name == "experts" || name == "grouped_experts") && !has("gate");
   }
 
   bool has(const std::string& name) const {
@@ -281,19 +285,44 @@ class StepRunner {
                                         attributes_.flag("group_top2"), attributes_.real("scale", 1)});
   }
 
-  void experts() {
-    std::vector<tenon_tensor> gate, up, down;
-    for (std::size_t e = 0; e < step_.operands.at("gate").size(); ++e) {
-      gate.push_back(in("gate", e));
-      up.push_back(in("up", e));
-      down.push_back(in("down", e));
-    }
+  void run_experts(const std::vector<tenon_tensor>& gate, const std::vector<tenon_tensor>& up,
+                   const std::vector<tenon_tensor>& down) {
     queue(api().experts,
           tenon_experts_args{in("x"), in("indices"), in("weights"), out(), gate.data(), up.data(),
                              down.data(), static_cast<std::int32_t>(gate.size()), act()});
   }
 
+  void experts() {
+    std::vector<tenon_tensor> gate, up, down;
+    for (std::size_t e = 0; e < step_.operands.at("up").size(); ++e) {
+      gate.push_back(in("gate", e));
+      up.push_back(in("up", e));
+      down.push_back(in("down", e));
+    }
+    run_experts(gate, up, down);
+  }
+
+  // Matrix e of a stack.
+  static tenon_tensor slice(const tenon_tensor& stack, std::int64_t e) {
+    tenon_tensor out = reshaped(stack, {stack.shape[1], stack.shape[2]});
+    out.data = static_cast<std::byte*>(stack.data) +
+               static_cast<std::size_t>(e * stack.shape[1] * stack.shape[2]) * element_size(stack);
+    return out;
+  }
+
+  // Stacks of their own for gate and up: expert by expert.
+  void separate_stacks() {
+    std::vector<tenon_tensor> gate, up, down;
+    for (std::int64_t e = 0; e < in("up").shape[0]; ++e) {
+      gate.push_back(slice(in("gate"), e));
+      up.push_back(slice(in("up"), e));
+      down.push_back(slice(in("down"), e));
+    }
+    run_experts(gate, up, down);
+  }
+
   void grouped_experts() {
+    if (!has("gate_up")) return separate_stacks();
     queue(api().grouped_experts,
           tenon_grouped_experts_args{in("x"), in("indices"), in("weights"), in("gate_up"), in("down"), out(),
                                      act(), attributes_.flag("interleaved"), attributes_.flag("transposed")});

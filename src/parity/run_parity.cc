@@ -121,8 +121,8 @@ class JobFinder {
   std::vector<Job> jobs_;
 };
 
-// How many modules are in memory at once: enough to read ahead of the arithmetic, but no more, since memory that is
-// used again costs less than memory that is used for the first time.
+// How many modules are in memory at once: enough to read ahead of the arithmetic, but no more, since memory
+// that is used again costs less than memory that is used for the first time.
 std::size_t modules_at_once(const std::vector<ModuleRequest>& requests) {
   constexpr std::uint64_t kMost = 8;
   constexpr std::uint64_t kBudget = std::uint64_t{16} << 30;

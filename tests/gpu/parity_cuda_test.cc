@@ -136,6 +136,15 @@ const std::vector<Case>& cases() {
        "y}]",
        {9, 64},
        {{"r", {6, 64}}, {"c", {6}}, {"w", {6, 64, 64}}, {"d", {6, 32, 64}}}},
+      {"[{op: linear, x: x, weight: r, out: l}, {op: route, logits: l, k: 2, normalise: true, out: [i, p]}, "
+       "{op: grouped_experts, x: x, indices: i, weights: p, gate: g, up: u, down: d, act: silu, out: y}]",
+       {9, 64},
+       {{"r", {5, 64}}, {"g", {5, 32, 64}}, {"u", {5, 32, 64}}, {"d", {5, 64, 32}}}},
+      {"[{op: linear, x: x, weight: r, out: l}, {op: route, logits: l, k: 2, normalise: true, out: [i, p]}, "
+       "{op: grouped_experts, x: x, indices: i, weights: p, up: u, down: d, act: relu2, out: y}]",
+       {9, 64},
+       {{"r", {5, 64}}, {"u", {5, 32, 64}}, {"d", {5, 64, 32}}}},
+      {"[{op: relu2, x: x, out: y}]", {5, 7}, {}},
   };
   return all;
 }

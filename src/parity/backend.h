@@ -38,9 +38,6 @@ class Backend {
   /// What the programs ran on: the GPU and the versions of its libraries.
   virtual std::string machine() const = 0;
 
-  /// Why it cannot run the program; empty where it can.
-  virtual std::string lacks(const BoundProgram&) const { return {}; }
-
   /// Throws UserError where a weight's dtype is none that parity runs on.
   virtual Held hold(const ModuleWeights& weights, const NumberFormat& format) = 0;
   /// The changed weights; those that did not change are shared.

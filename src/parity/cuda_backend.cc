@@ -90,19 +90,6 @@ class CudaBackend : public Backend {
 
   std::string name() const override { return "cuda"; }
   std::string machine() const override { return module_->machine(); }
-  std::string lacks(const BoundProgram& program) const override {
-    for (const auto& step : program.steps) {
-      const bool experts = step.operation == "experts" || step.operation == "grouped_experts";
-      if (experts && !step.operands.contains("gate_up") && !step.operands.contains("gate"))
-        return "the cuda backend has no experts without a gate";
-      if (step.operation == "grouped_experts" && !step.operands.contains("gate_up"))
-        return "the cuda backend has no stacks of gate and up apart";
-      if (step.operation == "relu2" || step.attributes.value("act", "") == "relu2")
-        return "the cuda backend has no relu2";
-    }
-    return {};
-  }
-
   Held hold(const ModuleWeights& weights, const NumberFormat& format) override {
     return hold_on_gpu(*module_, memory_, weights, format);
   }

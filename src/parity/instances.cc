@@ -214,7 +214,7 @@ bool moves_elements(const Instance& instance, const Checkpoint& checkpoint, cons
 }
 
 void check_fit(const ModuleProgram& module, const Instance& instance, const Checkpoint& checkpoint,
-               const Plan& plan, std::int64_t tokens, const Backend& backend) {
+               const Plan& plan, std::int64_t tokens) {
   WeightShapes original;
   WeightShapes fused;
   for (const auto& [name, tensors] : instance.original) {
@@ -234,9 +234,6 @@ void check_fit(const ModuleProgram& module, const Instance& instance, const Chec
   const auto shapes = input_shapes(module, original, request);
   const BoundProgram one = bind_program(module.original, module.inputs, shapes, original, request);
   const BoundProgram other = bind_program(module.fused, module.inputs, shapes, fused, request);
-  for (const auto* const program : {&one, &other}) {
-    if (const std::string lack = backend.lacks(*program); !lack.empty()) throw UserError(module.place, lack);
-  }
   for (const auto& name : module.compare) {
     const Shape& shape = one.shapes[static_cast<std::size_t>(one.slots.at(name))];
     const Shape& wanted = other.shapes[static_cast<std::size_t>(other.slots.at(name))];

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
-#include "parity/backend.h"
 #include "parity/program.h"
 #include "plan/plan.h"
 
@@ -42,9 +41,9 @@ Instances find_instances(const ModuleProgram& module, const Checkpoint& checkpoi
 bool moves_elements(const Instance& instance, const Checkpoint& checkpoint, const Plan& plan);
 
 /// Binds both programs to the shapes of the module's weights, as a check of it will. Throws UserError where
-/// they do not fit, or where parity or the backend cannot run them.
+/// they do not fit, or where parity cannot run on a weight's dtype.
 void check_fit(const ModuleProgram& module, const Instance& instance, const Checkpoint& checkpoint,
-               const Plan& plan, std::int64_t tokens, const Backend& backend);
+               const Plan& plan, std::int64_t tokens);
 
 /// Of a module path, its first number: "model.layers.12.mlp" is of layer 12.
 std::optional<std::int64_t> layer_of(const std::string& path);

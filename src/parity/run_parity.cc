@@ -53,9 +53,8 @@ std::vector<Candidate> candidates_of(const RuleSet& rules, const ParityOptions& 
 // where elements move and no earlier program has covered all of the fused weights.
 class JobFinder {
  public:
-  JobFinder(const Checkpoint& original, const Plan& plan, const ParityOptions& options,
-            const Backend& backend, ParityResult& result)
-      : original_(original), plan_(plan), options_(options), backend_(backend), result_(result) {}
+  JobFinder(const Checkpoint& original, const Plan& plan, const ParityOptions& options, ParityResult& result)
+      : original_(original), plan_(plan), options_(options), result_(result) {}
 
   std::vector<Job> run(const std::vector<Candidate>& candidates) {
     for (const auto& candidate : candidates) {
@@ -63,8 +62,7 @@ class JobFinder {
       if (!candidate.shared) report_missing(candidate.program, instances);
       for (auto& instance : instances.found) {
         if (candidate.shared && !applies(candidate.program, instance)) continue;
-        if (!candidate.shared)
-          check_fit(candidate.program, instance, original_, plan_, options_.tokens, backend_);
+        if (!candidate.shared) check_fit(candidate.program, instance, original_, plan_, options_.tokens);
         for (const auto output : outputs_of(instance)) covered_.insert(output);
         if (wanted(instance, options_)) jobs_.push_back({&candidate.program, std::move(instance)});
       }
@@ -84,7 +82,7 @@ class JobFinder {
     const Outputs outputs = outputs_of(instance);
     if (all_covered(outputs) || !moves_elements(instance, original_, plan_)) return false;
     try {
-      check_fit(program, instance, original_, plan_, options_.tokens, backend_);
+      check_fit(program, instance, original_, plan_, options_.tokens);
       return true;
     } catch (const UserError& error) {
       const Diagnostic& first = error.diagnostics().front();
@@ -114,7 +112,6 @@ class JobFinder {
   const Checkpoint& original_;
   const Plan& plan_;
   const ParityOptions& options_;
-  const Backend& backend_;
   ParityResult& result_;
   std::set<std::uint32_t> covered_;  // Plan::outputs that are weights of a module to be run
   std::vector<std::pair<UncoveredModule, Outputs>> unfit_;
@@ -198,7 +195,7 @@ ParityResult run_parity(const Checkpoint& original, const RuleSet& rules, const 
   out.tokens = options.tokens;
   out.seed = options.seed;
   const auto candidates = candidates_of(rules, options);
-  const auto jobs = JobFinder(original, plan, options, backend, out).run(candidates);
+  const auto jobs = JobFinder(original, plan, options, out).run(candidates);
   std::vector<ModuleRequest> requests;
   for (const auto& job : jobs) {
     requests.push_back({*job.program, job.instance, original, plan, fused, options});

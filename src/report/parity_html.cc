@@ -31,7 +31,8 @@ std::string escaped(std::string_view text) {
 }
 
 std::string rho(double value) {
-  return std::isfinite(value) ? fmt::format("{:.3f}", value) : "inf";
+  if (!std::isfinite(value)) return "inf";
+  return value < 100 ? fmt::format("{:.3f}", value) : fmt::format("{:.2g}", value);
 }
 
 // From pale to deep over rho 0 to 1; red above.

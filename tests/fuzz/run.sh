@@ -3,7 +3,7 @@
 # usage: run.sh PROGRAM TARGET DICTIONARY
 # FUZZ_FOLDER: where corpus and findings are kept. FUZZ_TIMEOUT: seconds for one input, which on a busy machine wants more.
 set -eu
-program=$1 target=$2 dictionary=$3
+program=$(realpath "$1") target=$2 dictionary=$3
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${FUZZ_FOLDER:-$(dirname "$program")/work}/$target
 mkdir -p "$folder/corpus" "$folder/findings"

@@ -108,4 +108,10 @@ SystemError::SystemError(std::string_view action, std::string_view path, int err
   if (!hint.empty()) what_ += fmt::format("\n  {}", hint);
 }
 
+SystemError SystemError::with_hint(std::string_view hint) const {
+  SystemError other = *this;
+  other.what_ = fmt::format("{}\n  {}", what_.substr(0, what_.find("\n  ")), hint);
+  return other;
+}
+
 }  // namespace tenon

@@ -77,6 +77,9 @@ class SystemError : public std::exception {
   const std::string& path() const { return path_; }
   const char* what() const noexcept override { return what_.c_str(); }
 
+  /// The same with another hint.
+  SystemError with_hint(std::string_view hint) const;
+
  private:
   int error_number_;
   std::string path_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "checkpoint/file.h"
+
 namespace tenon {
 namespace {
 
@@ -55,8 +57,7 @@ fs::path resolve_destination(const fs::path& given, const Checkpoint& source) {
     throw UserError(place(given), "the destination holds the source", "The source is never written.");
   }
   if (!exists) {
-    fs::create_directories(destination.parent_path(), error);
-    if (error) throw SystemError("make", destination.parent_path().string(), error.value());
+    make_folders(destination.parent_path());
   }
   return destination;
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -16,18 +17,8 @@
 namespace tenon {
 namespace {
 
-// Calls until it is not interrupted by a signal.
-template <typename Call>
-auto uninterrupted(Call call) {
-  auto result = call();
-  while (result == -1 && errno == EINTR) result = call();
-  return result;
-}
-
-// Is this what a file system says that does not know the call?
-bool unsupported(int error) {
-  return error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
-}
+// What is waited for at a time, so that Ctrl-C is heard.
+constexpr off_t kSyncSlice = 64 << 20;
 
 std::uint64_t size_of(const FileDescriptor& file, const std::filesystem::path& path) {
   struct stat info {};
@@ -37,6 +28,10 @@ std::uint64_t size_of(const FileDescriptor& file, const std::filesystem::path& p
 
 }  // namespace
 
+bool is_unsupported(int error) {
+  return error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
+}
+
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
   std::swap(fd_, other.fd_);
   return *this;
@@ -44,6 +39,10 @@ FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
 
 FileDescriptor::~FileDescriptor() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+int FileDescriptor::close() {
+  return ::close(std::exchange(fd_, -1));
 }
 
 FileDescriptor open_for_reading(const std::filesystem::path& path) {
@@ -65,6 +64,18 @@ void read_at(const FileDescriptor& file, const std::filesystem::path& path, std:
     if (got == 0) throw SystemError("read", path.string(), EIO, "It became shorter while it was being read.");
     bytes = bytes.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
+  }
+}
+
+void write_at(const FileDescriptor& file, const std::filesystem::path& path, std::uint64_t offset,
+              std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = uninterrupted(
+        [&] { return ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    if (put < 0) throw SystemError("write", path.string(), errno);
+    if (put == 0) throw SystemError("write", path.string(), EIO);
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
   }
 }
 
@@ -92,45 +103,64 @@ OutputFile::OutputFile(std::filesystem::path path, std::uint64_t size)
     return;
   }
   const std::string needed = fmt::format("It takes {}.", human_bytes(size));
-  if (!unsupported(errno)) throw SystemError("reserve space for", path_.string(), errno, needed);
+  if (!is_unsupported(errno)) throw SystemError("reserve space for", path_.string(), errno, needed);
   if (uninterrupted([&] { return ::ftruncate(file_.get(), length); }) != 0) {
     throw SystemError("set the size of", path_.string(), errno, needed);
   }
 }
 
 void OutputFile::write(std::uint64_t offset, std::span<const std::byte> bytes) const {
-  while (!bytes.empty()) {
-    const ssize_t put = uninterrupted(
-        [&] { return ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
-    if (put < 0) throw SystemError("write", path_.string(), errno);
-    if (put == 0) throw SystemError("write", path_.string(), EIO);
-    bytes = bytes.subspan(static_cast<std::size_t>(put));
-    offset += static_cast<std::uint64_t>(put);
-  }
+  write_at(file_, path_, offset, bytes);
 }
 
-void OutputFile::sync() const {
+// A call that waits for a range takes an error away from the later fsync, so it must not be passed over.
+void OutputFile::sync(const std::function<void()>& between) const {
+  const auto size = static_cast<off_t>(size_of(file_, path_));
+  for (off_t begin = 0; between && size > kSyncSlice && begin < size; begin += kSyncSlice) {
+    between();
+    constexpr unsigned kWait =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (uninterrupted([&] { return ::sync_file_range(file_.get(), begin, kSyncSlice, kWait); }) == 0)
+      continue;
+    if (!is_unsupported(errno)) throw SystemError("sync", path_.string(), errno);
+    break;
+  }
   if (uninterrupted([&] { return ::fsync(file_.get()); }) != 0)
     throw SystemError("sync", path_.string(), errno);
 }
 
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync) {
+// Interrupted or not, the descriptor is gone.
+void OutputFile::close() {
+  if (file_.close() != 0 && errno != EINTR) throw SystemError("close", path_.string(), errno);
+}
+
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync,
+               const std::function<void()>& between) {
   const FileDescriptor source = open_for_reading(from);
   std::uint64_t left = size_of(source, from);
-  const OutputFile copy(to, left);
+  OutputFile copy(to, left);
   std::vector<char> buffer(std::min<std::uint64_t>(left, 1 << 20));
   for (std::uint64_t at = 0; left > 0;) {
+    if (between) between();
     const std::span<char> chunk = std::span(buffer).first(std::min<std::uint64_t>(left, buffer.size()));
     read_at(source, from, at, chunk);
     copy.write(at, std::as_bytes(chunk));
     at += chunk.size();
     left -= chunk.size();
   }
-  if (sync) copy.sync();
+  if (sync) copy.sync(between);
+  copy.close();
+}
+
+void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync) {
+  OutputFile file(path, text.size());
+  file.write(0, std::as_bytes(std::span(text)));
+  if (sync) file.sync();
+  file.close();
 }
 
 void append_to_file(const std::filesystem::path& path, std::string_view text, bool sync) {
-  const FileDescriptor file(
+  FileDescriptor file(
       uninterrupted([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666); }));
   if (file.get() < 0) throw SystemError("open", path.string(), errno);
   while (!text.empty()) {
@@ -141,15 +171,42 @@ void append_to_file(const std::filesystem::path& path, std::string_view text, bo
   if (sync && uninterrupted([&] { return ::fsync(file.get()); }) != 0) {
     throw SystemError("sync", path.string(), errno);
   }
+  if (file.close() != 0 && errno != EINTR) throw SystemError("close", path.string(), errno);
 }
 
-void sync_folder(const std::filesystem::path& folder) {
+void sync_file(const std::filesystem::path& path) {
+  const FileDescriptor file = open_for_reading(path);
+  if (uninterrupted([&] { return ::fsync(file.get()); }) != 0)
+    throw SystemError("sync", path.string(), errno);
+}
+
+bool sync_folder(const std::filesystem::path& folder) {
   const FileDescriptor file(
       uninterrupted([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (file.get() < 0) throw SystemError("open", folder.string(), errno);
-  if (uninterrupted([&] { return ::fsync(file.get()); }) != 0 && !unsupported(errno)) {
-    throw SystemError("sync", folder.string(), errno);
-  }
+  if (uninterrupted([&] { return ::fsync(file.get()); }) == 0) return true;
+  if (!is_unsupported(errno)) throw SystemError("sync", folder.string(), errno);
+  return false;
+}
+
+void make_folders(const std::filesystem::path& path) {
+  std::error_code error;
+  do {
+    std::filesystem::create_directories(path, error);
+  } while (error.value() == EINTR);
+  if (error) throw SystemError("create", path.string(), error.value());
+}
+
+void remove_tree(const std::filesystem::path& path) {
+  std::error_code error;
+  do {
+    std::filesystem::remove_all(path, error);
+  } while (error.value() == EINTR);
+  if (error) throw SystemError("remove", path.string(), error.value());
+}
+
+int rename_path(const std::filesystem::path& from, const std::filesystem::path& to) {
+  return uninterrupted([&] { return std::rename(from.c_str(), to.c_str()); });
 }
 
 }  // namespace tenon

@@ -1,14 +1,27 @@
 // Files as the system sees them: read within limits, written completely, with errors that name the path.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace tenon {
+
+/// Calls until it is not interrupted by a signal.
+template <typename Call>
+auto uninterrupted(Call call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+/// Is this errno what a file system says that does not know the call?
+bool is_unsupported(int error);
 
 /// An open file descriptor that closes itself.
 class FileDescriptor {
@@ -17,6 +30,9 @@ class FileDescriptor {
   FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
   FileDescriptor& operator=(FileDescriptor&& other) noexcept;
   ~FileDescriptor();
+
+  /// close(2): 0, or -1 and errno; the descriptor is gone in any case.
+  int close();
   int get() const { return fd_; }
 
  private:
@@ -30,6 +46,10 @@ FileDescriptor open_for_reading(const std::filesystem::path& path);
 /// Reads exactly `bytes.size()` bytes at `offset`. Throws SystemError, also where the file ends before.
 void read_at(const FileDescriptor& file, const std::filesystem::path& path, std::uint64_t offset,
              std::span<char> bytes);
+
+/// Writes all of `bytes` at `offset`. Throws SystemError.
+void write_at(const FileDescriptor& file, const std::filesystem::path& path, std::uint64_t offset,
+              std::span<const std::byte> bytes);
 
 /// The whole of a text file. Throws UserError where it is longer than `limit` bytes or no regular file,
 /// SystemError where it cannot be read.
@@ -45,8 +65,12 @@ class OutputFile {
   /// Writes all of `bytes` at `offset`; from any number of threads at once.
   void write(std::uint64_t offset, std::span<const std::byte> bytes) const;
 
-  /// Waits until the bytes are on the disk.
-  void sync() const;
+  /// Waits until the bytes are on the disk. `between` is called now and then and may throw, which ends the
+  /// waiting.
+  void sync(const std::function<void()>& between = {}) const;
+
+  /// Nothing more is written. Some file systems say only here that they could not keep the bytes.
+  void close();
 
   bool preallocated() const { return preallocated_; }
   int descriptor() const { return file_.get(); }
@@ -58,14 +82,30 @@ class OutputFile {
   bool preallocated_ = false;
 };
 
-/// Copies the bytes of a regular file, links followed. Throws UserError or SystemError as reading and writing
-/// do.
-void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync);
+/// Copies the bytes of a regular file, links followed; `between` as in OutputFile::sync. Throws UserError or
+/// SystemError as reading and writing do.
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync,
+               const std::function<void()>& between = {});
+
+/// Writes a file as a whole. Throws SystemError.
+void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync);
 
 /// Adds to the end of a file, which is created where it is absent. Throws SystemError.
 void append_to_file(const std::filesystem::path& path, std::string_view text, bool sync);
 
-/// Makes the entries of a folder durable. File systems that cannot sync a folder are left alone.
-void sync_folder(const std::filesystem::path& folder);
+/// Waits until a file that was written before is on the disk. Throws SystemError.
+void sync_file(const std::filesystem::path& path);
+
+/// Makes the entries of a folder durable; false where the file system cannot. Throws SystemError.
+bool sync_folder(const std::filesystem::path& folder);
+
+/// Makes a folder and those above it, where they are absent. Throws SystemError.
+void make_folders(const std::filesystem::path& path);
+
+/// Removes a file, or a folder with all in it, where there is one. Throws SystemError.
+void remove_tree(const std::filesystem::path& path);
+
+/// rename(2), not interrupted: 0, or -1 and errno.
+int rename_path(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace tenon

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "base/diagnostics.h"
@@ -16,21 +15,34 @@ namespace {
 
 using nlohmann::ordered_json;
 using Texts = std::map<std::string, std::string>;
+using Hashes = std::map<std::string, TensorHash>;
 
 constexpr int kVersion = 1;
 constexpr std::uint64_t kMaxBytes = 512'000'000;
 
 std::string line_of(const JournalHead& head) {
-  const ordered_json line = {{"tenon_journal", kVersion},
-                             {"tenon_version", head.tenon_version},
-                             {"plan_hash", head.plan_hash},
-                             {"options", head.options},
-                             {"source", head.source}};
+  const ordered_json line = {{"tenon_journal", kVersion},   {"tenon_version", head.tenon_version},
+                             {"plan_hash", head.plan_hash}, {"options", head.options},
+                             {"source", head.source},       {"rules", head.rules}};
   return line.dump() + "\n";
 }
 
+ordered_json json_of(const Hashes& hashes) {
+  ordered_json out = ordered_json::object();
+  for (const auto& [key, hash] : hashes) out[key] = {hash.xxh3, hash.sha256};
+  return out;
+}
+
+Hashes hashes_of(const ordered_json& object) {
+  Hashes out;
+  for (const auto& [key, pair] : object.items())
+    out[key] = {pair.at(0).get<std::string>(), pair.at(1).get<std::string>()};
+  return out;
+}
+
 std::string line_of(const FinishedShard& shard) {
-  const ordered_json line = {{"shard", shard.name}, {"outputs", shard.outputs}, {"sources", shard.sources}};
+  const ordered_json line = {
+      {"shard", shard.name}, {"outputs", json_of(shard.outputs)}, {"sources", json_of(shard.sources)}};
   return line.dump() + "\n";
 }
 
@@ -40,12 +52,12 @@ JournalHead head_of(const ordered_json& line) {
   head.plan_hash = line.at("plan_hash").get<std::string>();
   head.options = line.at("options").get<Texts>();
   head.source = line.at("source").get<Texts>();
+  head.rules = line.at("rules").get<Texts>();
   return head;
 }
 
 FinishedShard shard_of(const ordered_json& line) {
-  return {line.at("shard").get<std::string>(), line.at("outputs").get<Texts>(),
-          line.at("sources").get<Texts>()};
+  return {line.at("shard").get<std::string>(), hashes_of(line.at("outputs")), hashes_of(line.at("sources"))};
 }
 
 void keep(std::vector<FinishedShard>& finished, FinishedShard shard) {
@@ -100,9 +112,10 @@ std::vector<std::string> differences(const JournalHead& before, const JournalHea
   }
   name_differences(before.source, now.source, "the source's", out);
   name_differences(before.options, now.options, "the option", out);
+  name_differences(before.rules, now.rules, "the rules", out);
   // Another source makes another plan; said once.
   if (before.plan_hash != now.plan_hash && out.empty())
-    out.emplace_back("the plan (its rules or their values)");
+    out.emplace_back("the plan (what the source's headers or config.json say)");
   return out;
 }
 
@@ -110,10 +123,8 @@ void write_journal(const std::filesystem::path& path, const Journal& journal, bo
   const std::filesystem::path fresh = path.string() + ".new";
   std::string text = line_of(journal.head);
   for (const FinishedShard& shard : journal.finished) text += line_of(shard);
-  const OutputFile file(fresh, 0);
-  file.write(0, std::as_bytes(std::span(text)));
-  if (sync) file.sync();
-  if (std::rename(fresh.c_str(), path.c_str()) != 0) throw SystemError("rename", fresh.string(), errno);
+  write_text_file(fresh, text, sync);
+  if (rename_path(fresh, path) != 0) throw SystemError("rename", fresh.string(), errno);
 }
 
 void append_to_journal(const std::filesystem::path& path, const FinishedShard& shard, bool sync) {

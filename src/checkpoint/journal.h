@@ -10,22 +10,25 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/tensor_hash.h"
+
 namespace tenon {
 
 /// What is being done. Two runs that agree in all of it write the same bytes.
 struct JournalHead {
   std::string tenon_version;
   std::string plan_hash;
-  std::map<std::string, std::string> options;  // those that change the output: "hash" -> "xxh3", ...
+  std::map<std::string, std::string> options;  // those that change the output: "--hash" -> "xxh3", ...
   std::map<std::string, std::string> source;   // file -> its size and modification time, as text
+  std::map<std::string, std::string> rules;    // name of a rule file -> its hash
   bool operator==(const JournalHead&) const = default;
 };
 
 /// A shard whose bytes are complete and, unless --no-sync, on the disk.
 struct FinishedShard {
   std::string name;
-  std::map<std::string, std::string> outputs;  // key -> hash, of the tensors in it
-  std::map<std::string, std::string> sources;  // key -> hash, of source tensors that were read for it
+  std::map<std::string, TensorHash> outputs;  // by key, of the tensors in it
+  std::map<std::string, TensorHash> sources;  // by key, of source tensors that were read for it
 };
 
 struct Journal {
@@ -37,7 +40,7 @@ struct Journal {
 /// counts.
 std::optional<Journal> read_journal(const std::filesystem::path& path);
 
-/// What differs between two runs, in words: "the plan (rules or options changed)".
+/// What differs between two runs, in words: "the option --hash (was xxh3, now sha256)".
 std::vector<std::string> differences(const JournalHead& before, const JournalHead& now);
 
 /// Starts a journal with what is finished already, replacing one that was there in one step. Throws

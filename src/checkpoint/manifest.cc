@@ -28,8 +28,12 @@ ordered_json to_json(const ConfigEdit& edit) {
 }
 
 ordered_json to_json(const TensorRecord& tensor) {
-  return {
-      {"key", tensor.key}, {"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}, {"hash", tensor.hash}};
+  ordered_json out = {{"key", tensor.key},
+                      {"dtype", name_of(tensor.dtype)},
+                      {"shape", tensor.shape},
+                      {"hash", tensor.hash.xxh3}};
+  if (!tensor.hash.sha256.empty()) out["sha256"] = tensor.hash.sha256;
+  return out;
 }
 
 ordered_json to_json(const std::string& text) {
@@ -78,6 +82,10 @@ std::string to_json_text(const Manifest& m) {
   if (m.config_before) member("config_before", quoted(*m.config_before));
   member("plan_hash", quoted(m.plan_hash));
   member("max_shard_size", quoted(m.max_shard_size));
+  if (!m.assume_used.empty()) member("assume_used", lines_of(m.assume_used));
+  if (!m.assume_layout.empty()) member("assume_layout", lines_of(m.assume_layout));
+  if (m.one_way) member("one_way", "true");
+  if (!m.library.empty()) member("library", quoted(m.library));
   member("source", lines_of(m.source));
   member("output", lines_of(m.output));
   member("files", lines_of_map(m.files));

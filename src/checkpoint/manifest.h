@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "checkpoint/dtype.h"
+#include "checkpoint/tensor_hash.h"
 
 namespace tenon {
 
@@ -37,13 +38,12 @@ struct ConfigEdit {
   std::optional<nlohmann::ordered_json> after;
 };
 
-/// A tensor as it was read or written, with its hash ("xxh3-128:<32 hex>" or "sha256:<64 hex>", "" with
-/// --hash none).
+/// A tensor as it was read or written. A source tensor that was not read has no hash.
 struct TensorRecord {
   std::string key;
   DType dtype = DType::kF32;
   Shape shape;
-  std::string hash;
+  TensorHash hash;
 };
 
 struct Manifest {
@@ -58,10 +58,14 @@ struct Manifest {
   std::vector<ConfigEdit> config_edits;
   std::optional<std::string> config_before;  // the source's config.json verbatim, where it was edited
   std::string plan_hash;
-  std::string max_shard_size;                // as given
+  std::string max_shard_size;              // as given
+  std::vector<std::string> assume_used;    // as given, likewise
+  std::vector<std::string> assume_layout;  // "GLOB=original", "GLOB=fused"
+  bool one_way = false;
+  std::string library;                       // the rule library's folder, where it was not the standard one
   std::vector<TensorRecord> source;          // natural order
   std::vector<TensorRecord> output;          // natural order
-  std::map<std::string, std::string> files;  // shard or side file -> hash, where asked for
+  std::map<std::string, std::string> files;  // shard -> "sha256:...", where asked for
 };
 
 /// Pretty-printed, one tensor per line, ending in a newline.

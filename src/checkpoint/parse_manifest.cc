@@ -108,7 +108,8 @@ TensorRecord read_tensor(const ordered_json& element, const std::string& pointer
   reader.read("key", out.key);
   reader.read("dtype", dtype);
   reader.read("shape", out.shape);
-  reader.read("hash", out.hash);
+  reader.read("hash", out.hash.xxh3);
+  if (reader.optional("sha256") != nullptr) reader.read("sha256", out.hash.sha256);
   reader.refuse_others();
   if (const auto parsed = parse_dtype(dtype)) {
     out.dtype = *parsed;
@@ -211,6 +212,10 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
   if (reader.optional("config_before") != nullptr) reader.read("config_before", m.config_before.emplace());
   reader.read("plan_hash", m.plan_hash);
   reader.read("max_shard_size", m.max_shard_size);
+  if (reader.optional("assume_used") != nullptr) reader.read("assume_used", m.assume_used);
+  if (reader.optional("assume_layout") != nullptr) reader.read("assume_layout", m.assume_layout);
+  if (reader.optional("one_way") != nullptr) reader.read("one_way", m.one_way);
+  if (reader.optional("library") != nullptr) reader.read("library", m.library);
   for (const char* list : {"source", "output"}) {
     const ordered_json* tensors = reader.optional(list);
     if (tensors == nullptr || !tensors->is_array()) reader.wrong(list, "is no list");

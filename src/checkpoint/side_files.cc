@@ -98,4 +98,14 @@ std::vector<fs::path> list_side_files(const fs::path& folder, const FoundShards&
   return Lister(folder, shards, diagnostics).list();
 }
 
+std::uint64_t size_of_side_files(const Checkpoint& source) {
+  std::uint64_t total = 0;
+  for (const fs::path& file : source.side_files) {
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(source.directory / file, error);
+    if (!error) total += size;
+  }
+  return total;
+}
+
 }  // namespace tenon

@@ -1,10 +1,12 @@
 // The files beside the tensors: config, tokenizer, processor, chat template, code, subfolders.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <vector>
 
 #include "base/diagnostics.h"
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/find_shards.h"
 
 namespace tenon {
@@ -14,5 +16,8 @@ namespace tenon {
 /// out for a reason that the user may not expect is a warning; a link that leaves the folder is an error.
 std::vector<std::filesystem::path> list_side_files(const std::filesystem::path& folder,
                                                    const FoundShards& shards, Diagnostics& diagnostics);
+
+/// Bytes of the side files together; those that cannot be examined count nothing.
+std::uint64_t size_of_side_files(const Checkpoint& source);
 
 }  // namespace tenon

@@ -4,11 +4,12 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
-#include <set>
+#include <utility>
 
 #include "base/text.h"
 #include "checkpoint/destination.h"
 #include "checkpoint/publish.h"
+#include "checkpoint/side_files.h"
 
 namespace tenon {
 namespace {
@@ -19,29 +20,27 @@ Place place(const fs::path& path) {
   return {path.string(), 0, 0, {}, "", ""};
 }
 
-std::uint64_t size_of_side_files(const Checkpoint& source) {
-  std::uint64_t total = 0;
-  for (const fs::path& file : source.side_files) {
-    std::error_code error;
-    const std::uintmax_t size = fs::file_size(source.directory / file, error);
-    if (!error) total += size;
-  }
-  return total;
-}
-
 // What is not finished is written anew; what the plan does not write must not stay.
 void remove_all_but(const std::vector<FinishedShard>& finished, const fs::path& folder) {
   std::set<fs::path> unfinished;
   for (const auto& entry : fs::directory_iterator(folder)) unfinished.insert(entry.path());
   for (const FinishedShard& shard : finished) unfinished.erase(folder / shard.name);
-  for (const fs::path& path : unfinished) fs::remove_all(path);
+  for (const fs::path& path : unfinished) remove_tree(path);
 }
 
-void sync_tree(const fs::path& folder) {
+// False where the file system cannot sync folders.
+bool sync_tree(const fs::path& folder) {
+  bool synced = true;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_directory()) sync_folder(entry.path());
+    if (entry.is_directory()) synced = sync_folder(entry.path()) && synced;
   }
-  sync_folder(folder);
+  return sync_folder(folder) && synced;
+}
+
+// A conversion that has nothing left to do but to be looked at.
+[[noreturn]] void throw_finished_before(const fs::path& destination) {
+  throw UserError(place(destination), "the destination exists: an interrupted run had finished it",
+                  "`tenon verify` checks it; with --overwrite it is made anew.");
 }
 
 }  // namespace
@@ -55,6 +54,8 @@ StagedOutput::StagedOutput(const fs::path& destination, const Checkpoint& source
   const auto earlier = read_journal(work_->journal());
   const std::size_t finished = earlier ? earlier->finished.size() : 0;
   work_->keep(finished > 0);
+  if (work_->committed() && !options.overwrite && is_occupied(destination_))
+    throw_finished_before(destination_);
   require_free(destination_, options.overwrite);
   if (finished > 0 && !options.resume) {
     throw UserError(place(destination_),
@@ -64,7 +65,7 @@ StagedOutput::StagedOutput(const fs::path& destination, const Checkpoint& source
   if (finished == 0 && options.resume) {
     notes_.note(place(destination_), "no interrupted run has finished a shard; starting from the first");
   }
-  work_->make_output(finished > 0);
+  work_->make_output(finished > 0, notes_);
 }
 
 StagedOutput::~StagedOutput() = default;
@@ -82,20 +83,27 @@ void StagedOutput::require_space(std::uint64_t bytes) const {
                   human_bytes(needed), human_bytes(free)));
 }
 
+void StagedOutput::require_same(const JournalHead& head) const {
+  const auto earlier = read_journal(work_->journal());
+  if (!earlier || earlier->finished.empty()) return;
+  Diagnostics changed;
+  for (const auto& difference : differences(earlier->head, head)) {
+    changed.error(place(destination_), fmt::format("cannot resume: {} differs", difference));
+  }
+  if (!changed.has_errors()) return;
+  changed.note(place(work_->path()), "holds what the interrupted run finished; remove it to start again");
+  changed.throw_if_errors();
+}
+
 std::vector<FinishedShard> StagedOutput::begin(const JournalHead& head) {
   auto earlier = read_journal(work_->journal());
   if (!earlier) earlier.emplace();
-  if (!earlier->finished.empty()) {
-    Diagnostics changed;
-    for (const auto& difference : differences(earlier->head, head)) {
-      changed.error(place(destination_), fmt::format("cannot resume: {} differs", difference));
-    }
-    if (changed.has_errors()) {
-      changed.note(place(work_->path()), "holds what the interrupted run finished; remove it to start again");
-      changed.throw_if_errors();
-    }
-  }
+  for (const FinishedShard& shard : earlier->finished) finished_.insert(shard.name);
   remove_all_but(earlier->finished, folder());
+  for (const std::string& name : finished_) {
+    // That run may not have waited for the disk.
+    if (options_.sync && fs::is_regular_file(folder() / name)) sync_file(folder() / name);
+  }
   earlier->head = head;
   write_journal(work_->journal(), *earlier, options_.sync);
   return std::move(earlier->finished);
@@ -103,33 +111,58 @@ std::vector<FinishedShard> StagedOutput::begin(const JournalHead& head) {
 
 void StagedOutput::finished(const FinishedShard& shard) {
   append_to_journal(work_->journal(), shard, options_.sync);
+  finished_.insert(shard.name);
   work_->keep(true);
 }
 
-void StagedOutput::copy_side_files(const Checkpoint& source, const std::optional<std::string>& config_text) {
+void StagedOutput::discard() {
+  finished_.clear();
+  work_->keep(false);
+}
+
+void StagedOutput::copy_side_files(const Checkpoint& source, const std::optional<std::string>& config_text,
+                                   const std::function<void()>& between) {
   for (const fs::path& file : source.side_files) {
     if (config_text && file == "config.json") continue;
-    fs::create_directories((folder() / file).parent_path());
-    copy_file(source.directory / file, folder() / file, options_.sync);
+    make_folders((folder() / file).parent_path());
+    copy_file(source.directory / file, folder() / file, options_.sync, between);
   }
   if (config_text) write_text("config.json", *config_text);
 }
 
 void StagedOutput::write_text(const std::string& name, std::string_view text) {
-  const OutputFile file(folder() / name, text.size());
-  file.write(0, std::as_bytes(std::span(text)));
-  if (options_.sync) file.sync();
+  write_text_file(folder() / name, text, options_.sync);
 }
 
+// Until the renaming is durable the former destination stays in the work folder.
 void StagedOutput::commit() {
-  if (options_.sync) sync_tree(folder());
-  publish(folder(), destination_, work_->old(), notes_);
-  work_->keep(false);
+  bool durable = !options_.sync || sync_tree(folder());
+  publish(*work_, destination_, notes_);
+  published_ = true;
+  work_->keep(true);
   if (options_.sync) {
-    sync_folder(work_->path());
-    sync_folder(destination_.parent_path());
+    durable = sync_folder(work_->path()) && durable;
+    durable = sync_folder(destination_.parent_path()) && durable;
   }
+  if (!durable) {
+    notes_.note(place(destination_),
+                "this file system cannot sync folders: a power failure may still undo the renaming");
+  }
+  work_->keep(false);
   work_.reset();
+}
+
+std::string StagedOutput::what_stays(std::size_t shards) const {
+  if (published_) {
+    return fmt::format("{} is complete, but a power failure may still undo it", destination_.string());
+  }
+  if (finished_.empty()) return "nothing is left of what was begun";
+  return fmt::format("{} of {} shards are complete and kept in {}: --resume goes on with the others",
+                     finished_.size(), shards, work_->path().string());
+}
+
+std::vector<Diagnostic> StagedOutput::take_notes() {
+  return std::exchange(notes_, {}).all();
 }
 
 }  // namespace tenon

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,16 +47,22 @@ class StagedOutput {
   /// files do not fit.
   void require_space(std::uint64_t bytes) const;
 
-  /// Starts the journal. With `resume`, returns what an earlier run finished, to be verified by its hashes;
-  /// throws UserError naming the differences where that run did something else.
+  /// Throws UserError that names the differences where an earlier run finished shards of something else.
+  void require_same(const JournalHead& head) const;
+
+  /// Starts the journal. With `resume`, returns what an earlier run finished, to be verified by its hashes.
   std::vector<FinishedShard> begin(const JournalHead& head);
 
   /// Records a complete shard. From any thread, one at a time.
   void finished(const FinishedShard& shard);
 
+  /// Finished shards are worth nothing any more: the source is another one.
+  void discard();
+
   /// Copies the source's side files, links as the files that they point to. `config_text` replaces
-  /// config.json.
-  void copy_side_files(const Checkpoint& source, const std::optional<std::string>& config_text);
+  /// config.json; `between` is called now and then and may throw.
+  void copy_side_files(const Checkpoint& source, const std::optional<std::string>& config_text,
+                       const std::function<void()>& between = {});
 
   /// Writes a small text file, such as the index or (last) the manifest.
   void write_text(const std::string& name, std::string_view text);
@@ -63,14 +71,19 @@ class StagedOutput {
   /// the destination is then as it was, or complete but perhaps not yet safe from a power failure.
   void commit();
 
-  /// Fall-backs that were taken and leftovers that were cleaned up, for the user.
-  const std::vector<Diagnostic>& notes() const { return notes_.all(); }
+  /// What a run that ends here leaves, in words, of so many shards.
+  std::string what_stays(std::size_t shards) const;
+
+  /// Fall-backs that were taken and leftovers that were cleaned up since the last call, for the user.
+  std::vector<Diagnostic> take_notes();
 
  private:
   std::filesystem::path destination_;
   StageOptions options_;
   Diagnostics notes_;
   std::optional<WorkFolder> work_;
+  std::set<std::string> finished_;  // shards
+  bool published_ = false;
   std::uint64_t side_file_bytes_ = 0;
 };
 

@@ -8,10 +8,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
+#include <span>
 #include <string>
 
-#include "checkpoint/journal.h"
+#include "checkpoint/destination.h"
+#include "checkpoint/move_files.h"
 
 namespace tenon {
 namespace {
@@ -52,14 +53,10 @@ std::string output_identity(const std::string& lock_text) {
   return lock_text.substr(begin, lock_text.find('\n', begin) - begin);
 }
 
+// Not those above it: they were made with the destination's.
 void make_folder(const fs::path& path) {
-  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) throw SystemError("create", path.string(), errno);
-}
-
-void remove_tree(const fs::path& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  if (error) throw SystemError("remove", path.string(), error.value());
+  if (uninterrupted([&] { return ::mkdir(path.c_str(), 0777); }) != 0 && errno != EEXIST)
+    throw SystemError("create", path.string(), errno);
 }
 
 void require_ours(const fs::path& path) {
@@ -88,68 +85,81 @@ WorkFolder::WorkFolder(const fs::path& destination, Diagnostics& notes) : path_(
   keep_ = false;
 }
 
-// The lock file goes last: a run that waits for it must not find its own work being removed.
 WorkFolder::~WorkFolder() {
   if (keep_) return;
-  std::error_code ignored;  // what stays is recognised by the next run
-  for (const char* part : {"journal", "journal.new", "output", "old"}) fs::remove_all(path_ / part, ignored);
-  fs::remove(path_ / kLockName, ignored);
-  fs::remove(path_, ignored);
+  try {
+    remove();
+  } catch (const SystemError&) {  // what stays is recognised by the next run
+  }
+}
+
+// The lock file goes last: a run that waits for it must not find its own work being removed, and without it
+// the folder would be nobody's.
+void WorkFolder::remove() const {
+  for (const char* part :
+       {"journal", "journal.new", "moving.new", "moving", "moved", "output", "old", kLockName})
+    remove_tree(path_ / part);
+  uninterrupted([&] { return ::rmdir(path_.c_str()); });  // it stays where the user has put something in it
 }
 
 bool WorkFolder::try_lock(const fs::path& destination, Diagnostics& notes) {
   make_folder(path_);
   require_ours(path_);
   const fs::path name = path_ / kLockName;
-  lock_ = FileDescriptor(::open(name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
+  lock_ = FileDescriptor(
+      uninterrupted([&] { return ::open(name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666); }));
   if (lock_.get() < 0 && errno == ENOENT) return false;
   if (lock_.get() < 0) throw SystemError("open", name.string(), errno);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (uninterrupted([&] { return ::flock(lock_.get(), LOCK_EX | LOCK_NB); }) != 0) {
     if (errno == EWOULDBLOCK) {
       const std::string owner = content_of(lock_);
       throw UserError(place(destination),
                       fmt::format("another run is writing to it ({})", owner.substr(0, owner.find('\n'))));
     }
-    if (errno == EINTR) return false;
+    if (errno != ENOLCK && !is_unsupported(errno)) throw SystemError("lock", name.string(), errno);
     notes.note(place(path_), "this file system cannot lock files; see to it that no other run writes there");
   }
   return identity_of(lock_) == identity_of(name);
 }
 
 // After a kill. The output took the destination's place (and, in a swap, the destination the output's), or
-// the former destination was put aside and nothing followed, or something did.
+// the former destination was put aside and nothing followed, or files were under way one by one.
 void WorkFolder::recover(const fs::path& destination, Diagnostics& notes) {
   const std::string earlier = output_identity(content_of(lock_));
-  const bool committed = !earlier.empty() && identity_of(destination) == earlier;
-  if (!committed && fs::exists(old())) {
-    if (fs::exists(destination)) {
-      remove_tree(old());
-    } else {
-      if (std::rename(old().c_str(), destination.c_str()) != 0) {
-        throw SystemError("put back", destination.string(), errno);
-      }
-      notes.note(place(destination), "an interrupted run had put it aside; it is back");
-    }
-  }
-  if (committed) {
-    remove_tree(output());
-    remove_tree(old());
-    remove_tree(journal());
+  committed_ = fs::exists(moved()) || (!earlier.empty() && identity_of(destination) == earlier);
+  if (committed_) {
+    for (const fs::path& part : {journal(), output(), old(), moved()}) remove_tree(part);
     notes.note(place(path_), "removed what an earlier run left after it had finished");
+    return;
   }
+  if (fs::exists(moving())) {
+    move_back(output(), destination, moving());
+    notes.note(place(destination), "an interrupted run had begun to fill it; that is undone");
+  }
+  if (!fs::exists(old())) return;
+  if (is_occupied(destination)) {
+    throw UserError(
+        place(old()),
+        "holds the former destination, which an interrupted run put aside; another stands there now",
+        fmt::format("Move one of the two away: this or {}.", destination.string()));
+  }
+  if (rename_path(old(), destination) != 0) throw SystemError("put back", destination.string(), errno);
+  notes.note(place(destination), "an interrupted run had put it aside; it is back");
 }
 
-void WorkFolder::make_output(bool keep_earlier) {
+void WorkFolder::make_output(bool keep_earlier, Diagnostics& notes) {
   if (!keep_earlier) {
+    if (fs::exists(output()))
+      notes.note(place(path_), "removed what an interrupted run left: no finished shard");
     remove_tree(journal());
     remove_tree(output());
   }
   make_folder(output());
   const std::string text = fmt::format("process {}\noutput {}\n", ::getpid(), identity_of(output()));
-  if (::ftruncate(lock_.get(), 0) != 0 ||
-      ::pwrite(lock_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-    throw SystemError("write", (path_ / kLockName).string(), errno);
-  }
+  const fs::path name = path_ / kLockName;
+  if (uninterrupted([&] { return ::ftruncate(lock_.get(), 0); }) != 0)
+    throw SystemError("write", name.string(), errno);
+  write_at(lock_, name, 0, std::as_bytes(std::span(text)));
 }
 
 }  // namespace tenon

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
+#include "base/text.h"
 #include "checkpoint/index.h"
+#include "checkpoint/side_files.h"
 #include "checkpoint/stage_output.h"
 #include "cli/interrupt.h"
 #include "cli/manifest_of.h"
@@ -31,6 +34,11 @@ std::uint64_t size_of(const Plan& plan, const std::vector<FinishedShard>& finish
   return bytes;
 }
 
+// How often a hash of that kind reads what lies on the disk.
+std::uint64_t passes_of(HashKind hash) {
+  return hash == HashKind::kSha256 ? 2 : 1;
+}
+
 EngineOptions engine_options(const ConvertRequest& request, const InterruptGuard& interrupt,
                              ProgressBar& bar) {
   EngineOptions options;
@@ -43,13 +51,13 @@ EngineOptions engine_options(const ConvertRequest& request, const InterruptGuard
 }
 
 // What an interrupted run finished and is still as that run recorded it.
-std::vector<FinishedShard> finished_before(const PlannedConversion& planned, const ConvertRequest& request,
-                                           StagedOutput& staged, const InterruptGuard& interrupt,
+std::vector<FinishedShard> finished_before(const std::vector<FinishedShard>& recorded,
+                                           const PlannedConversion& planned, const ConvertRequest& request,
+                                           const StagedOutput& staged, const InterruptGuard& interrupt,
                                            Console& console) {
-  const auto recorded = staged.begin(journal_head_of(planned, request));
   if (recorded.empty()) return {};
   const auto check = [&] {
-    ProgressBar bar(console, "checking", size_of(planned.plan));
+    ProgressBar bar(console, "checking", size_of(planned.plan) * passes_of(request.hash));
     return still_finished(recorded, planned.plan, staged.folder(), engine_options(request, interrupt, bar));
   };
   auto finished = check();
@@ -59,41 +67,33 @@ std::vector<FinishedShard> finished_before(const PlannedConversion& planned, con
 }
 
 EngineResult write_shards(const PlannedConversion& planned, const ConvertRequest& request,
-                          StagedOutput& staged, const InterruptGuard& interrupt, Console& console) {
-  const auto finished = finished_before(planned, request, staged, interrupt, console);
+                          const std::vector<FinishedShard>& finished, StagedOutput& staged,
+                          const InterruptGuard& interrupt, Console& console) {
   const std::uint64_t to_write = size_of(planned.plan) - size_of(planned.plan, finished);
   staged.require_space(to_write);
   ProgressBar bar(console, "converting", to_write);
   EngineOptions options = engine_options(request, interrupt, bar);
   options.finished = finished;
-  std::size_t complete = finished.size();
-  options.shard_finished = [&](const FinishedShard& shard) {
-    staged.finished(shard);
-    ++complete;
-  };
-  try {
-    return execute(planned.plan, planned.source, staged.folder(), options);
-  } catch (const Interrupted&) {
-    bar.clear();
-    console.message(complete == 0
-                        ? "nothing is left of what was begun"
-                        : fmt::format("{} of {} shards are complete: --resume goes on with the others",
-                                      complete, planned.plan.shards.size()));
-    throw;
+  options.shard_finished = [&](const FinishedShard& shard) { staged.finished(shard); };
+  EngineResult written = execute(planned.plan, planned.source, staged.folder(), options);
+  if (!written.space_reserved) {
+    console.message("note: this file system cannot reserve space: a full disk shows only while writing");
   }
+  return written;
 }
 
-// What was written, read again and taken back to the source's layout. Says what differs.
-std::vector<std::string> verify(const PlannedConversion& planned, const ConvertRequest& request,
-                                const StagedOutput& staged, const InterruptGuard& interrupt,
-                                Console& console) {
+// What was written, read again and taken back to the source's layout.
+WrittenCheck verify(const PlannedConversion& planned, const ConvertRequest& request,
+                    const StagedOutput& staged, const InterruptGuard& interrupt, Console& console) {
   ProgressBar bar(console, "verifying", planned.source.total_bytes());
-  std::vector<std::string> findings;
-  for (const auto& difference : verify_written(planned.plan, planned.source, staged.folder(),
-                                               engine_options(request, interrupt, bar))) {
-    findings.push_back(to_string(difference));
-  }
-  return findings;
+  return verify_written(planned.plan, planned.source, staged.folder(),
+                        engine_options(request, interrupt, bar));
+}
+
+void report_check(const WrittenCheck& check, ConversionReport& report) {
+  for (const auto& difference : check.differences) report.findings.push_back(to_string(difference));
+  report.bytes_read_back = check.bytes;
+  report.bytes_read_from_memory = check.bytes_in_memory;
 }
 
 ConversionReport report_of(const PlannedConversion& planned, const ConvertRequest& request,
@@ -113,32 +113,93 @@ ConversionReport report_of(const PlannedConversion& planned, const ConvertReques
   return report;
 }
 
+// Everything from the first tensor to the finished destination, which does not change before the last line.
+ConversionReport fill(const PlannedConversion& planned, const ConvertRequest& request,
+                      const std::vector<FinishedShard>& recorded, StagedOutput& staged,
+                      const InterruptGuard& interrupt, Console& console) {
+  const auto& [source, library, standard, rules, plan, started] = planned;
+  const auto finished = finished_before(recorded, planned, request, staged, interrupt, console);
+
+  // The engine hashes the bytes while they pass, so that the manifest costs no second reading.
+  const EngineResult written = write_shards(planned, request, finished, staged, interrupt, console);
+  ConversionReport report = report_of(planned, request, written);
+  if (request.verify) report_check(verify(planned, request, staged, interrupt, console), report);
+  if (!report.findings.empty()) return report;
+
+  staged.copy_side_files(source, plan.config_text, [&] { interrupt.throw_if_stopped(); });
+  if (plan.index_text) staged.write_text(kIndexName, *plan.index_text);
+  staged.write_text(kManifestName, to_json_text(manifest_of(planned, request, written)));
+  interrupt.throw_if_stopped();
+  staged.commit();
+  console.report(staged.take_notes());
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return report;
+}
+
+// Does `step`; where it ends early, says what it leaves, and hands the failure on.
+template <typename Step>
+auto or_say_what_stays(const PlannedConversion& planned, const StagedOutput& staged, Console& console,
+                       const Step& step) {
+  try {
+    return step();
+  } catch (...) {
+    console.message(staged.what_stays(planned.plan.shards.size()));
+    throw;
+  }
+}
+
+// What an earlier run recorded as finished. Where that run did something else it stays as it is.
+std::vector<FinishedShard> begin(const PlannedConversion& planned, const ConvertRequest& request,
+                                 StagedOutput& staged, Console& console) {
+  const JournalHead head = journal_head_of(planned, request);
+  staged.require_same(head);
+  return or_say_what_stays(planned, staged, console, [&] { return staged.begin(head); });
+}
+
+ConversionReport fill_destination(const PlannedConversion& planned, const ConvertRequest& request,
+                                  StagedOutput& staged, const InterruptGuard& interrupt, Console& console) {
+  const auto recorded = begin(planned, request, staged, console);
+  return or_say_what_stays(planned, staged, console, [&] {
+    try {
+      ConversionReport report = fill(planned, request, recorded, staged, interrupt, console);
+      if (!report.findings.empty()) console.message(staged.what_stays(planned.plan.shards.size()));
+      return report;
+    } catch (const UserError&) {  // the source is no longer what was planned with
+      staged.discard();
+      throw;
+    }
+  });
+}
+
+bool is_full_disk(const SystemError& error) {
+  return error.error_number() == ENOSPC || error.error_number() == EDQUOT;
+}
+
+SystemError explained(const SystemError& error, const PlannedConversion& planned,
+                      const ConvertRequest& request) {
+  const auto folder = std::filesystem::absolute(request.destination).parent_path();
+  std::error_code unknown;
+  const auto space = std::filesystem::space(folder, unknown);
+  if (unknown) return error;
+  return error.with_hint(fmt::format(
+      "It takes {} in all, and {} are free there now. Make room or choose another destination.",
+      human_bytes(size_of(planned.plan) + size_of_side_files(planned.source)), human_bytes(space.available)));
+}
+
 }  // namespace
 
 ConversionReport carry_out(const PlannedConversion& planned, const ConvertRequest& request,
                            Console& console) {
-  const auto& [source, library, rules, plan, started] = planned;
   const InterruptGuard interrupt;
-
-  // Work happens beside the destination, which stays as it is until the last step.
-  StagedOutput staged(request.destination, source, request.stage);
-  console.report(staged.notes());
-
-  // The engine hashes the bytes while they pass, so that the manifest costs no second reading.
-  const EngineResult written = write_shards(planned, request, staged, interrupt, console);
-  if (!written.space_reserved) {
-    console.message("note: this file system cannot reserve space: a full disk shows only while writing");
+  try {
+    // Work happens beside the destination, which stays as it is until the last step.
+    StagedOutput staged(request.destination, planned.source, request.stage);
+    console.report(staged.take_notes());
+    return fill_destination(planned, request, staged, interrupt, console);
+  } catch (const SystemError& error) {
+    if (is_full_disk(error)) throw explained(error, planned, request);
+    throw;
   }
-  ConversionReport report = report_of(planned, request, written);
-  if (request.verify) report.findings = verify(planned, request, staged, interrupt, console);
-  if (!report.findings.empty()) return report;
-
-  staged.copy_side_files(source, plan.config_text);
-  if (plan.index_text) staged.write_text(kIndexName, *plan.index_text);
-  staged.write_text(kManifestName, to_json_text(manifest_of(planned, request, written)));
-  staged.commit();
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  return report;
 }
 
 }  // namespace tenon

@@ -19,6 +19,7 @@ namespace tenon {
 struct PlannedConversion {
   Checkpoint source;
   std::filesystem::path library;  // the folder of the rule library
+  bool library_is_standard = true;
   RuleSet rules;
   Plan plan;
   std::chrono::steady_clock::time_point started;

@@ -77,7 +77,8 @@ Command convert_command() {
             add_threads_flag(app, conversion.threads);
             app.add_flag("--verify", conversion.verify,
                          "Read again what was written and compare with the source");
-            app.add_option("--hash", conversion.hash, "Hash of every tensor: xxh3 (default), sha256 or none")
+            app.add_option("--hash", conversion.hash,
+                           "Hash of every tensor: xxh3 (default), sha256 (both, and of the shards) or none")
                 ->option_text("KIND");
             app.add_flag("--resume", conversion.resume, "Go on with what an interrupted run finished");
             app.add_flag("--overwrite", conversion.overwrite, "Replace DST, once the new one is complete");

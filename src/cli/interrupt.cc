@@ -1,5 +1,7 @@
 #include "cli/interrupt.h"
 
+#include "engine/engine.h"
+
 namespace tenon {
 namespace {
 
@@ -26,15 +28,21 @@ void take_over(int signal, struct sigaction& before) {
 InterruptGuard::InterruptGuard() {
   take_over(SIGINT, before_int_);
   take_over(SIGTERM, before_term_);
+  take_over(SIGHUP, before_hup_);
 }
 
 InterruptGuard::~InterruptGuard() {
   sigaction(SIGINT, &before_int_, nullptr);
   sigaction(SIGTERM, &before_term_, nullptr);
+  sigaction(SIGHUP, &before_hup_, nullptr);
 }
 
 const std::atomic<bool>* InterruptGuard::stop() const {
   return &stop_requested;
+}
+
+void InterruptGuard::throw_if_stopped() const {
+  if (stop_requested) throw Interrupted();
 }
 
 int caught_signal() {

@@ -7,8 +7,8 @@
 
 namespace tenon {
 
-/// While one lives, SIGINT and SIGTERM set `stop()` in place of ending the program; a second one ends it at
-/// once. A signal that the caller had the program ignore stays ignored.
+/// While one lives, SIGINT, SIGTERM and SIGHUP set `stop()` in place of ending the program; a second one ends
+/// it at once. A signal that the caller had the program ignore stays ignored.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -18,9 +18,13 @@ class InterruptGuard {
 
   const std::atomic<bool>* stop() const;
 
+  /// Throws Interrupted where stop() is set.
+  void throw_if_stopped() const;
+
  private:
   struct sigaction before_int_ {};
   struct sigaction before_term_ {};
+  struct sigaction before_hup_ {};
 };
 
 /// The last signal that a guard caught, 0 where there was none.

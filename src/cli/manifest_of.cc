@@ -29,11 +29,18 @@ std::vector<RuleRecord> rule_records(const RuleSet& rules, const std::filesystem
   return records;
 }
 
+std::vector<std::string> texts_of(const std::vector<LayoutAssumption>& assumptions) {
+  std::vector<std::string> texts;
+  for (const auto& [glob, is_fused] : assumptions)
+    texts.push_back(fmt::format("{}={}", glob, is_fused ? "fused" : "original"));
+  return texts;
+}
+
 }  // namespace
 
 Manifest manifest_of(const PlannedConversion& planned, const ConvertRequest& request,
                      const EngineResult& written) {
-  const auto& [source, library, rules, plan, started] = planned;
+  const auto& [source, library, standard, rules, plan, started] = planned;
   Manifest manifest;
   manifest.tenon_version = TENON_VERSION;
   manifest.layout = plan.to;
@@ -45,6 +52,10 @@ Manifest manifest_of(const PlannedConversion& planned, const ConvertRequest& req
   manifest.config_before = plan.config_before;
   manifest.plan_hash = plan.hash;
   manifest.max_shard_size = request.max_shard_size;
+  manifest.assume_used = request.plan.options.assume_used;
+  manifest.assume_layout = texts_of(request.plan.options.assume_layout);
+  manifest.one_way = request.plan.options.one_way;
+  if (!standard) manifest.library = std::filesystem::absolute(library).string();
   for (std::size_t i = 0; i < source.tensors.size(); ++i) {
     const Tensor& tensor = source.tensors[i];
     manifest.source.push_back({tensor.key, tensor.dtype, tensor.shape, written.source_hashes[i]});
@@ -61,7 +72,16 @@ JournalHead journal_head_of(const PlannedConversion& planned, const ConvertReque
   JournalHead head;
   head.tenon_version = TENON_VERSION;
   head.plan_hash = planned.plan.hash;
-  head.options = {{"hash", std::string(name_of(request.hash))}};
+  const PlanOptions& options = request.plan.options;
+  head.options = {{"--hash", std::string(name_of(request.hash))}, {"--to", std::string(name_of(options.to))}};
+  const auto add = [&](const char* flag, const std::string& value) {
+    if (!value.empty()) head.options[flag] = value;
+  };
+  add("--max-shard-size", request.max_shard_size);
+  add("--fuse", fmt::format("{}", fmt::join(request.plan.rules.families, ",")));
+  add("--assume-used", fmt::format("{}", fmt::join(options.assume_used, ",")));
+  add("--assume-layout", fmt::format("{}", fmt::join(texts_of(options.assume_layout), ",")));
+  for (const auto& file : planned.rules.files) head.rules[file.name] = file.hash;
   for (const auto& shard : planned.source.shards) {
     head.source[shard.path.filename().string()] =
         fmt::format("{} bytes, {} ns", shard.size, shard.modified_ns);

@@ -10,7 +10,8 @@ PlannedConversion plan_conversion(const std::string& source, const PlanRequest& 
   Checkpoint checkpoint = open_checkpoint(source);
   RuleSet rules = choose_rules(request.rules, checkpoint, library);
   Plan plan = build_plan(checkpoint, rules, request.options);
-  return {std::move(checkpoint), library.folder(), std::move(rules), std::move(plan), started};
+  return {std::move(checkpoint), library.folder(), library.is_standard(),
+          std::move(rules),      std::move(plan),  started};
 }
 
 }  // namespace tenon

@@ -75,7 +75,7 @@ class Interpreter {
     if (flags_.hash == "sha256") return HashKind::kSha256;
     if (flags_.hash == "none") return HashKind::kNone;
     refuse("hash", fmt::format("'{}' is no hash that tenon knows", flags_.hash),
-           "There are xxh3 (next to free), sha256 (as the hubs use it) and none.");
+           "There are xxh3 (next to free), sha256 (that and the one that hubs use) and none.");
     return HashKind::kXxh3;
   }
 

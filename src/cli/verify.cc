@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -10,6 +11,7 @@
 #include "cli/progress.h"
 #include "engine/hash_tensors.h"
 #include "engine/verify_written.h"
+#include "engine/written_files.h"
 #include "report/verify_report.h"
 
 namespace tenon {
@@ -54,34 +56,70 @@ void check_headers(const Checkpoint& checkpoint, const std::vector<TensorRecord>
   }
 }
 
-HashKind kind_of(const std::vector<TensorRecord>& records) {
-  for (const auto& record : records) {
-    if (record.hash.starts_with("sha256:")) return HashKind::kSha256;
-    if (record.hash.starts_with("xxh3-128")) return HashKind::kXxh3;
+HashKind kind_of(const Manifest& manifest) {
+  const auto has = [&](std::string TensorHash::*hash) {
+    return std::any_of(manifest.output.begin(), manifest.output.end(),
+                       [&](const TensorRecord& record) { return !(record.hash.*hash).empty(); });
+  };
+  if (has(&TensorHash::sha256) || !manifest.files.empty()) return HashKind::kSha256;
+  return has(&TensorHash::xxh3) ? HashKind::kXxh3 : HashKind::kNone;
+}
+
+void compare(const std::string& key, const std::string& found, const std::string& recorded,
+             std::vector<VerifyFinding>& findings) {
+  if (recorded.empty() || recorded == found) return;
+  findings.push_back({key, fmt::format("its bytes have changed: {}; the manifest says {}", found, recorded)});
+}
+
+void check_tensors(const Checkpoint& checkpoint, const Manifest& manifest, const EngineOptions& options,
+                   VerifyReport& report) {
+  const auto hashes = hash_tensors(checkpoint, options);
+  std::map<std::string_view, const TensorHash*> expected;
+  for (const auto& record : manifest.output) expected.emplace(record.key, &record.hash);
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    const std::string& key = checkpoint.tensors[i].key;
+    const auto found = expected.find(key);
+    if (found == expected.end()) continue;
+    const std::size_t before = report.findings.size();
+    compare(key, hashes[i].xxh3, found->second->xxh3, report.findings);
+    if (report.findings.size() == before)
+      compare(key, hashes[i].sha256, found->second->sha256, report.findings);
   }
-  return HashKind::kNone;
+}
+
+// Headers are in the shards' hashes alone.
+void check_shards(const Checkpoint& checkpoint, const Manifest& manifest, const EngineOptions& options,
+                  VerifyReport& report) {
+  std::map<std::string, std::string> recorded = manifest.files;
+  const auto hashes = hash_files(checkpoint.shards, options);
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    const std::string name = checkpoint.shards[i].path.filename().string();
+    compare(name, hashes[i], recorded[name], report.findings);
+    recorded.erase(name);
+  }
+  for (const auto& [name, hash] : recorded)
+    report.findings.push_back({name, fmt::format("is missing in {}", checkpoint.directory.string())});
 }
 
 void check_hashes(const Checkpoint& checkpoint, const Manifest& manifest, int threads, VerifyReport& report,
                   const Console& console) {
   EngineOptions options;
   options.threads = threads;
-  options.hash = kind_of(manifest.output);
+  options.hash = kind_of(manifest);
   report.hashed = options.hash != HashKind::kNone;
+  report.sha256 = options.hash == HashKind::kSha256;
   if (!report.hashed) return;
   report.bytes += checkpoint.total_bytes();
-  ProgressBar bar(console, "hashing", checkpoint.total_bytes());
-  options.progress = [&](std::uint64_t done) { bar.update(done); };
-  const auto hashes = hash_tensors(checkpoint, options);
-  std::map<std::string_view, std::string_view> expected;
-  for (const auto& record : manifest.output) expected.emplace(record.key, record.hash);
-  for (std::size_t i = 0; i < hashes.size(); ++i) {
-    const auto found = expected.find(checkpoint.tensors[i].key);
-    if (found == expected.end() || found->second.empty() || found->second == hashes[i]) continue;
-    report.findings.push_back(
-        {checkpoint.tensors[i].key,
-         fmt::format("its bytes have changed: {}; the manifest says {}", hashes[i], found->second)});
+  for (const auto& shard : checkpoint.shards) report.bytes_from_memory += forget_cached(shard);
+  {
+    ProgressBar bar(console, "hashing", checkpoint.total_bytes() * (report.sha256 ? 2 : 1));
+    options.progress = [&](std::uint64_t done) { bar.update(done); };
+    check_tensors(checkpoint, manifest, options, report);
   }
+  if (manifest.files.empty()) return;
+  ProgressBar bar(console, "hashing shards", checkpoint.total_bytes());
+  options.progress = [&](std::uint64_t done) { bar.update(done); };
+  check_shards(checkpoint, manifest, options, report);
 }
 
 // The conversion that the manifest records, planned again from the source.
@@ -90,6 +128,8 @@ PlanRequest request_again(const Manifest& manifest, const ConvertOptions& flags)
   options.to = name_of(manifest.layout);
   options.max_shard_size = manifest.max_shard_size;
   options.one_way = true;
+  if (flags.assume_used.empty()) options.assume_used = manifest.assume_used;
+  if (flags.assume_layout.empty()) options.assume_layout = manifest.assume_layout;
   for (const auto& record : manifest.rules) {
     if (record.chosen && flags.rules.empty())
       options.rules.push_back(record.path.empty() ? record.name : record.path);
@@ -101,8 +141,8 @@ PlanRequest request_again(const Manifest& manifest, const ConvertOptions& flags)
 
 void check_against(const VerifyFlags& flags, const Manifest& manifest, VerifyReport& report,
                    Console& console) {
-  const auto planned =
-      plan_conversion(flags.against, request_again(manifest, flags.conversion), library_at(flags.library));
+  const Library library = library_at(flags.library.empty() ? manifest.library : flags.library);
+  const auto planned = plan_conversion(flags.against, request_again(manifest, flags.conversion), library);
   check_headers(planned.source, manifest.source, report.findings);
   if (planned.plan.hash != manifest.plan_hash) {
     console.message(
@@ -114,7 +154,8 @@ void check_against(const VerifyFlags& flags, const Manifest& manifest, VerifyRep
   options.threads = flags.conversion.threads;
   options.progress = [&](std::uint64_t done) { bar.update(done); };
   report.bytes += planned.source.total_bytes();
-  for (const auto& difference : verify_written(planned.plan, planned.source, flags.directory, options)) {
+  const auto check = verify_written(planned.plan, planned.source, flags.directory, options);
+  for (const auto& difference : check.differences) {
     report.findings.push_back(
         {difference.output_key.empty() ? difference.shard : difference.output_key, to_string(difference)});
   }
@@ -129,7 +170,7 @@ Verdict verify(const VerifyFlags& flags, Console& console) {
                     "`tenon convert` writes one; `tenon diff A B` compares any two checkpoints.");
   }
   const Manifest& manifest = *checkpoint.manifest;
-  VerifyReport report{flags.directory, flags.against, checkpoint.tensors.size(), 0, true, {}};
+  VerifyReport report{flags.directory, flags.against, checkpoint.tensors.size(), 0, 0, true, false, {}};
   check_headers(checkpoint, manifest.output, report.findings);
   check_hashes(checkpoint, manifest, flags.conversion.threads, report, console);
   if (!flags.against.empty()) check_against(flags, manifest, report, console);

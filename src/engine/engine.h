@@ -21,7 +21,7 @@
 
 namespace tenon {
 
-/// What hashes of tensors are made (engine/hash.h). kSha256 hashes the shards as well.
+/// What hashes of tensors are made (engine/hash.h). kSha256 is both, and that of the shards as well.
 enum class HashKind { kNone, kXxh3, kSha256 };
 
 struct EngineOptions {
@@ -36,8 +36,9 @@ struct EngineOptions {
 };
 
 struct EngineResult {
-  std::vector<std::string> source_hashes;  // parallel to Checkpoint::tensors, "" where a tensor was not read
-  std::vector<std::string> output_hashes;  // parallel to Plan::outputs
+  std::vector<TensorHash>
+      source_hashes;  // parallel to Checkpoint::tensors, empty where a tensor was not read
+  std::vector<TensorHash> output_hashes;            // parallel to Plan::outputs
   std::map<std::string, std::string> shard_hashes;  // kSha256: shard's name -> hash
   std::uint64_t bytes_written = 0;
   bool space_reserved = true;  // false: the file system cannot, so that a full disk shows only while writing

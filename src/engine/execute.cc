@@ -94,7 +94,7 @@ Execution::Execution(const Plan& plan, const Checkpoint& source, const std::file
 
 EngineResult Execution::run() {
   for (std::uint32_t shard = 0; shard < wanted_.size(); ++shard) {
-    if (!wanted_[shard]) hashes_.hash_finished_shard(shard, folder_);
+    if (!wanted_[shard]) hashes_.hash_finished_shard(shard, folder_, [this] { workers_.throw_if_stopped(); });
     if (wanted_[shard] && schedule_.lanes[shard].tasks.empty()) finish_shard(shard);
   }
   workers_.run([&] { work(); });
@@ -213,8 +213,9 @@ void Execution::hash_segment(const Segment& segment, Worker& worker) {
 }
 
 void Execution::finish_shard(std::uint32_t shard) {
-  hashes_.hash_shard(shard, files_, outputs_);
-  outputs_.finish(shard, options_.sync);
+  const auto between = [this] { workers_.throw_if_stopped(); };
+  hashes_.hash_shard(shard, files_, outputs_, between);
+  outputs_.finish(shard, options_.sync, between);
   if (!options_.shard_finished) return;
   const FinishedShard finished = hashes_.finished(shard);
   const std::lock_guard lock(reporting_);

@@ -68,8 +68,8 @@ std::string tensor_hash(std::span<const Digest> blocks) {
   return "xxh3-128-16m:" + hex(canonical(XXH3_128bits(blocks.data(), blocks.size_bytes())));
 }
 
-std::string sha256_of_range(int descriptor, const std::string& path, std::uint64_t offset,
-                            std::uint64_t size) {
+std::string sha256_of_range(int descriptor, const std::string& path, std::uint64_t offset, std::uint64_t size,
+                            const std::function<void()>& between) {
   const auto require = [](int status) {
     if (status != 1) throw std::runtime_error("OpenSSL cannot compute SHA-256");
   };
@@ -77,6 +77,7 @@ std::string sha256_of_range(int descriptor, const std::string& path, std::uint64
   require(EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr));
   std::vector<unsigned char> buffer(256 << 10);
   while (size > 0) {
+    if (between) between();
     const ssize_t got = pread(descriptor, buffer.data(), std::min<std::uint64_t>(buffer.size(), size),
                               static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;

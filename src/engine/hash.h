@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -47,9 +48,9 @@ class StreamHash {
   std::unique_ptr<State> state_;
 };
 
-/// "sha256:..." of `size` bytes of an open file from `offset`. Throws SystemError, with `path` in it, and
-/// std::runtime_error where OpenSSL refuses.
-std::string sha256_of_range(int descriptor, const std::string& path, std::uint64_t offset,
-                            std::uint64_t size);
+/// "sha256:..." of `size` bytes of an open file from `offset`; `between` is called now and then and may
+/// throw. Throws SystemError, with `path` in it, and std::runtime_error where OpenSSL refuses.
+std::string sha256_of_range(int descriptor, const std::string& path, std::uint64_t offset, std::uint64_t size,
+                            const std::function<void()>& between = {});
 
 }  // namespace tenon

@@ -38,7 +38,7 @@ HashBook::HashBook(const Plan& plan, const Checkpoint& source, const Transfer& t
   for (std::uint32_t i = 0; i < transfer.sources.size(); ++i) {
     if (transfer.sources[i].bytes > 0 || !source_digests_.claim(i, 0)) continue;
     source_digests_.set(i, 0, empty);
-    if (kind_ == HashKind::kSha256) source_hashes_[i] = sha256_of_range(-1, "", 0, 0);
+    if (kind_ == HashKind::kSha256) source_hashes_[i].sha256 = sha256_of_range(-1, "", 0, 0);
     hashed_[i] = true;
   }
   for (std::uint32_t i = 0; i < transfer.targets.size(); ++i) {
@@ -66,8 +66,8 @@ void HashBook::take_over(const FinishedShard& shard) {
     const auto known = shard.sources.find(source_.tensors[i].key);
     if (known == shard.sources.end() || known->second.empty()) continue;
     source_hashes_[i] = known->second;
-    claimed_[i] = true;
-    hashed_[i] = true;
+    claimed_[i] = !known->second.sha256.empty();
+    hashed_[i] = !known->second.sha256.empty();
     for (std::uint64_t block = 0; block < hash_blocks(source_.tensors[i].bytes); ++block)
       source_digests_.claim(i, block);
   }
@@ -90,7 +90,7 @@ void HashBook::schedule(Schedule& schedule, const std::vector<bool>& wanted) con
   }
   std::vector<std::vector<std::uint64_t>> blocks(source_.tensors.size());
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    if (!source_read_[i] || !source_hashes_[i].empty() || source_.tensors[i].bytes == 0) continue;
+    if (!source_read_[i] || !source_hashes_[i].xxh3.empty() || source_.tensors[i].bytes == 0) continue;
     for (std::uint64_t block = 0; block < passes[i].size(); ++block) {
       if (!passes[i][block]) blocks[i].push_back(block);
     }
@@ -110,13 +110,15 @@ std::vector<std::uint32_t> HashBook::sources_for(std::uint32_t shard) const {
 
 // A tensor that is copied as it is gets its hash from the source, so that it says what should stand in the
 // output.
-void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const OutputFiles& outputs) {
+void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const OutputFiles& outputs,
+                          const std::function<void()>& between) {
   if (kind_ != HashKind::kSha256) return;
   const OutputFile& file = outputs.file(shard);
   std::vector<std::function<void()>> jobs;
   std::string whole_file;
   jobs.push_back([&] {
-    whole_file = sha256_of_range(file.descriptor(), file.path().native(), 0, plan_.shards[shard].size);
+    whole_file =
+        sha256_of_range(file.descriptor(), file.path().native(), 0, plan_.shards[shard].size, between);
   });
   std::vector<bool> own(source_.tensors.size());
   for (const std::uint32_t i : sources_for(shard)) {
@@ -124,8 +126,8 @@ void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const Outpu
     own[i] = true;
     jobs.push_back([&, i] {
       const Region& region = transfer_.sources[i];
-      source_hashes_[i] = sha256_of_range(sources.descriptor(region.file), sources.path(region.file),
-                                          region.offset, region.bytes);
+      source_hashes_[i].sha256 = sha256_of_range(sources.descriptor(region.file), sources.path(region.file),
+                                                 region.offset, region.bytes, between);
       hashed_[i] = true;
     });
   }
@@ -139,34 +141,41 @@ void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const Outpu
     }
     jobs.push_back([&, i] {
       const Region& region = transfer_.targets[i].region;
-      output_hashes_[i] =
-          sha256_of_range(file.descriptor(), file.path().native(), region.offset, region.bytes);
+      output_hashes_[i].sha256 =
+          sha256_of_range(file.descriptor(), file.path().native(), region.offset, region.bytes, between);
     });
   }
   // Isolated, so that a thread that waits here takes no other shard's work in the meantime.
   oneapi::tbb::this_task_arena::isolate(
       [&] { oneapi::tbb::parallel_for(std::size_t{0}, jobs.size(), [&](std::size_t i) { jobs[i](); }); });
-  for (const auto& [output, source] : same) output_hashes_[output] = source_hashes_[source];
+  for (const auto& [output, source] : same) output_hashes_[output].sha256 = source_hashes_[source].sha256;
   const std::lock_guard lock(recording_);
   shard_hashes_[plan_.shards[shard].name] = whole_file;
 }
 
-void HashBook::hash_finished_shard(std::uint32_t shard, const std::filesystem::path& folder) {
+void HashBook::hash_finished_shard(std::uint32_t shard, const std::filesystem::path& folder,
+                                   const std::function<void()>& between) {
   if (kind_ != HashKind::kSha256) return;
   const std::string& name = plan_.shards[shard].name;
-  shard_hashes_[name] = hash_file(folder / name);
+  shard_hashes_[name] = hash_file(folder / name, between);
 }
 
-std::string HashBook::output_hash(std::uint32_t output) const {
-  if (!output_hashes_[output].empty()) return output_hashes_[output];
-  return while_passing() && output_digests_.complete(output) ? output_digests_.hash(output) : "";
+TensorHash HashBook::output_hash(std::uint32_t output) const {
+  TensorHash hash = output_hashes_[output];
+  if (hash.xxh3.empty() && while_passing() && output_digests_.complete(output))
+    hash.xxh3 = output_digests_.hash(output);
+  return hash;
 }
 
-std::string HashBook::source_hash(std::uint32_t source) const {
-  if (!source_read_[source]) return "";
-  if (kind_ == HashKind::kSha256) return hashed_[source] ? source_hashes_[source] : "";
-  if (!source_hashes_[source].empty()) return source_hashes_[source];
-  return while_passing() && source_digests_.complete(source) ? source_digests_.hash(source) : "";
+// Another thread may be about to store the SHA-256.
+TensorHash HashBook::source_hash(std::uint32_t source) const {
+  if (!source_read_[source]) return {};
+  TensorHash hash;
+  hash.xxh3 = source_hashes_[source].xxh3;
+  if (hash.xxh3.empty() && while_passing() && source_digests_.complete(source))
+    hash.xxh3 = source_digests_.hash(source);
+  if (hashed_[source]) hash.sha256 = source_hashes_[source].sha256;
+  return hash;
 }
 
 FinishedShard HashBook::finished(std::uint32_t shard) const {
@@ -174,7 +183,7 @@ FinishedShard HashBook::finished(std::uint32_t shard) const {
   finished.name = plan_.shards[shard].name;
   for (const std::uint32_t i : outputs_of_[shard]) finished.outputs[plan_.outputs[i].key] = output_hash(i);
   for (const std::uint32_t i : sources_for(shard)) {
-    const std::string hash = source_hash(i);
+    const TensorHash hash = source_hash(i);
     if (!hash.empty()) finished.sources[source_.tensors[i].key] = hash;
   }
   return finished;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -28,18 +29,21 @@ class HashBook {
            const EngineOptions& options);
 
   /// XXH3 is computed while bytes pass, SHA-256 when a shard is complete.
-  bool while_passing() const { return kind_ == HashKind::kXxh3; }
+  bool while_passing() const { return kind_ != HashKind::kNone; }
   BlockDigests& sources() { return source_digests_; }
   BlockDigests& outputs() { return output_digests_; }
 
   /// Adds tasks for the source blocks that are not copied as they are into a shard that is `wanted`.
   void schedule(Schedule& schedule, const std::vector<bool>& wanted) const;
 
-  /// kSha256: hashes a complete shard, its tensors and the sources that were read for it.
-  void hash_shard(std::uint32_t shard, SourceFiles& sources, const OutputFiles& outputs);
+  /// kSha256: hashes a complete shard, its tensors and the sources that were read for it; `between` as in
+  /// sha256_of_range().
+  void hash_shard(std::uint32_t shard, SourceFiles& sources, const OutputFiles& outputs,
+                  const std::function<void()>& between);
 
   /// kSha256: hashes a shard that an earlier run finished.
-  void hash_finished_shard(std::uint32_t shard, const std::filesystem::path& folder);
+  void hash_finished_shard(std::uint32_t shard, const std::filesystem::path& folder,
+                           const std::function<void()>& between);
 
   /// What is known about a complete shard.
   FinishedShard finished(std::uint32_t shard) const;
@@ -51,8 +55,8 @@ class HashBook {
   void find_sources_read();
   void take_over(const FinishedShard& shard);
   std::vector<std::uint32_t> sources_for(std::uint32_t shard) const;
-  std::string output_hash(std::uint32_t output) const;
-  std::string source_hash(std::uint32_t source) const;
+  TensorHash output_hash(std::uint32_t output) const;
+  TensorHash source_hash(std::uint32_t source) const;
 
   const Plan& plan_;
   const Checkpoint& source_;
@@ -62,8 +66,8 @@ class HashBook {
   std::vector<bool> source_read_;
   BlockDigests source_digests_;
   BlockDigests output_digests_;
-  std::vector<std::string> source_hashes_;  // of an earlier run, and SHA-256
-  std::vector<std::string> output_hashes_;
+  std::vector<TensorHash> source_hashes_;  // of an earlier run, and SHA-256
+  std::vector<TensorHash> output_hashes_;
   std::mutex recording_;
   std::map<std::string, std::string> shard_hashes_;
   std::vector<std::atomic<bool>> claimed_;  // kSha256: sources being hashed

@@ -66,7 +66,7 @@ std::vector<std::string> hash_sha256(const std::vector<Region>& regions, SourceF
     return [&](std::size_t i) {
       const Region& region = regions[order[i]];
       hashes[order[i]] = sha256_of_range(files.descriptor(region.file), files.path(region.file),
-                                         region.offset, region.bytes);
+                                         region.offset, region.bytes, [&] { workers.throw_if_stopped(); });
       workers.advance(region.bytes);
     };
   });
@@ -75,21 +75,38 @@ std::vector<std::string> hash_sha256(const std::vector<Region>& regions, SourceF
 
 }  // namespace
 
-std::vector<std::string> hash_tensors(const Checkpoint& checkpoint, const EngineOptions& options) {
+std::vector<TensorHash> hash_tensors(const Checkpoint& checkpoint, const EngineOptions& options) {
   const std::vector<Region> regions = regions_of(checkpoint.tensors);
-  if (options.hash == HashKind::kNone) return std::vector<std::string>(regions.size());
+  std::vector<TensorHash> hashes(regions.size());
+  if (options.hash == HashKind::kNone) return hashes;
   allow_open_files(checkpoint.shards.size());
   SourceFiles files(checkpoint.shards);
   Workers workers(options);
-  std::vector<std::string> hashes = options.hash == HashKind::kSha256 ? hash_sha256(regions, files, workers)
-                                                                      : hash_xxh3(regions, files, workers);
+  const std::vector<std::string> xxh3 = hash_xxh3(regions, files, workers);
+  for (std::size_t i = 0; i < hashes.size(); ++i) hashes[i].xxh3 = xxh3[i];
+  if (options.hash == HashKind::kSha256) {
+    const std::vector<std::string> sha256 = hash_sha256(regions, files, workers);
+    for (std::size_t i = 0; i < hashes.size(); ++i) hashes[i].sha256 = sha256[i];
+  }
   files.check_unchanged();
   return hashes;
 }
 
-std::string hash_file(const std::filesystem::path& path) {
+std::vector<std::string> hash_files(const std::vector<ShardFile>& files, const EngineOptions& options) {
+  Workers workers(options);
+  std::vector<std::string> hashes(files.size());
+  workers.for_each(files.size(), [&] {
+    return [&](std::size_t i) {
+      hashes[i] = hash_file(files[i].path, [&] { workers.throw_if_stopped(); });
+      workers.advance(files[i].size);
+    };
+  });
+  return hashes;
+}
+
+std::string hash_file(const std::filesystem::path& path, const std::function<void()>& between) {
   const FileDescriptor file = open_for_reading(path);
-  return sha256_of_range(file.get(), path.native(), 0, std::filesystem::file_size(path));
+  return sha256_of_range(file.get(), path.native(), 0, std::filesystem::file_size(path), between);
 }
 
 std::vector<FinishedShard> still_finished(const std::vector<FinishedShard>& shards, const Plan& plan,
@@ -114,7 +131,7 @@ std::vector<FinishedShard> still_finished(const std::vector<FinishedShard>& shar
       recorded.emplace_back(index, i);
     }
   }
-  const std::vector<std::string> hashes = hash_tensors(written, options);
+  const std::vector<TensorHash> hashes = hash_tensors(written, options);
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     const FinishedShard& shard = shards[recorded[i].first];
     const auto known = shard.outputs.find(plan.outputs[recorded[i].second].key);

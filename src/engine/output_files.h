@@ -17,7 +17,7 @@
 namespace tenon {
 
 /// Different shards, and different ranges of one shard, may be written from several threads at once. What the
-/// system cannot do is a SystemError with the path and, for a full disk, how much is needed and free.
+/// system cannot do is a SystemError with the path.
 class OutputFiles {
  public:
   /// Creates in `folder` those shards for which `wanted` holds.
@@ -29,8 +29,9 @@ class OutputFiles {
   /// Lets the disk begin with a range that is written, so that the final sync has less to do.
   void start_writeback(std::uint32_t shard, std::uint64_t offset, std::uint64_t bytes) const;
 
-  /// Nothing more comes for this shard: syncs it where asked, and closes it.
-  void finish(std::uint32_t shard, bool sync);
+  /// Nothing more comes for this shard: syncs it where asked, and closes it; `between` as in
+  /// OutputFile::sync.
+  void finish(std::uint32_t shard, bool sync, const std::function<void()>& between);
 
   const OutputFile& file(std::uint32_t shard) const { return *files_[shard]; }
 
@@ -38,11 +39,7 @@ class OutputFiles {
   bool reserved() const { return reserved_; }
 
  private:
-  void explain_full_disk(const char* action, const std::function<void()>& step) const;
-
-  std::filesystem::path folder_;
   std::vector<std::optional<OutputFile>> files_;
-  std::uint64_t total_ = 0;
   bool reserved_ = true;
 };
 

@@ -128,25 +128,26 @@ std::string to_string(const WrittenDifference& difference) {
                      difference.expected, difference.source_element, difference.source_key);
 }
 
-std::vector<WrittenDifference> verify_written(const Plan& plan, const Checkpoint& source,
-                                              const std::filesystem::path& folder,
-                                              const EngineOptions& options) {
-  std::vector<WrittenDifference> differences;
+WrittenCheck verify_written(const Plan& plan, const Checkpoint& source, const std::filesystem::path& folder,
+                            const EngineOptions& options) {
+  WrittenCheck check;
   std::vector<ShardFile> written;
   for (const PlannedShard& shard : plan.shards) {
     if (const auto problem = header_difference(shard, folder)) {
-      differences.push_back({shard.name, *problem, "", 0, "", 0, "", ""});
+      check.differences.push_back({shard.name, *problem, "", 0, "", 0, "", ""});
       continue;
     }
     written.push_back(describe(folder / shard.name));
-    if (options.sync) forget_cached(written.back().path);
+    check.bytes += written.back().size;
+    check.bytes_in_memory += forget_cached(written.back());
   }
-  if (written.size() < plan.shards.size()) return differences;
+  if (written.size() < plan.shards.size()) return check;
   allow_open_files(source.shards.size() + written.size());
   const Transfer inverse = invert(make_transfer(plan, source));
   Verification verification(plan, source, inverse, written, options);
   verification.run();
-  return verification.differences();
+  check.differences = verification.differences();
+  return check;
 }
 
 }  // namespace tenon

@@ -30,12 +30,18 @@ struct WrittenDifference {
 /// 'b')"
 std::string to_string(const WrittenDifference& difference);
 
+/// What was found: at most one difference per shard as a whole and one per source tensor, in the source's
+/// order; none: all is as it should be.
+struct WrittenCheck {
+  std::vector<WrittenDifference> differences;
+  std::uint64_t bytes = 0;            // of the shards
+  std::uint64_t bytes_in_memory = 0;  // of those, what the system would not forget: not read from the disk
+};
+
 /// Compares every byte that the plan moves with what stands in `folder`, and headers and sizes of the shards.
-/// At most one difference per shard as a whole and one per source tensor, in the source's order; none: all is
-/// as it should be. With options.sync the outputs are on the disk already and are read from there, not from
-/// memory, where the system can. `options` give threads, stop and progress too. Throws as execute() does.
-std::vector<WrittenDifference> verify_written(const Plan& plan, const Checkpoint& source,
-                                              const std::filesystem::path& folder,
-                                              const EngineOptions& options);
+/// The shards are read from the disk, not from memory, as far as they are on it and the system can. `options`
+/// give threads, stop and progress. Throws as execute() does.
+WrittenCheck verify_written(const Plan& plan, const Checkpoint& source, const std::filesystem::path& folder,
+                            const EngineOptions& options);
 
 }  // namespace tenon

@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "checkpoint/file.h"
 #include "engine/source_files.h"
@@ -31,8 +34,24 @@ std::optional<std::string> header_difference(const PlannedShard& shard, const st
   return fmt::format("its header differs at byte {}", at);
 }
 
-void forget_cached(const std::filesystem::path& path) {
-  posix_fadvise(open_for_reading(path).get(), 0, 0, POSIX_FADV_DONTNEED);
+std::uint64_t forget_cached(const ShardFile& file) {
+  constexpr std::uint64_t kWindow = 1 << 30;
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const FileDescriptor open = open_for_reading(file.path);
+  posix_fadvise(open.get(), 0, 0, POSIX_FADV_DONTNEED);
+  std::uint64_t held = 0;
+  for (std::uint64_t begin = 0; begin < file.size; begin += kWindow) {
+    const std::uint64_t size = std::min(kWindow, file.size - begin);
+    void* mapping = mmap(nullptr, size, PROT_READ, MAP_SHARED, open.get(), static_cast<off_t>(begin));
+    if (mapping == MAP_FAILED) return file.size;
+    std::vector<unsigned char> pages((size + page - 1) / page);
+    const bool known = mincore(mapping, size, pages.data()) == 0;
+    munmap(mapping, size);
+    if (!known) return file.size;
+    const auto is_held = [](unsigned char state) { return (state & 1) != 0; };
+    held += page * static_cast<std::uint64_t>(std::count_if(pages.begin(), pages.end(), is_held));
+  }
+  return std::min(held, file.size);
 }
 
 }  // namespace tenon

@@ -1,6 +1,7 @@
 // Shards that were written before, looked at again.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,7 +18,7 @@ ShardFile describe(const std::filesystem::path& path);
 std::optional<std::string> header_difference(const PlannedShard& shard, const std::filesystem::path& folder);
 
 /// Asks the system to forget what it holds of a file in memory, so that reading it reads the disk. Only what
-/// is on the disk already can be forgotten.
-void forget_cached(const std::filesystem::path& path);
+/// is on the disk already can be forgotten. Returns how many bytes it still holds; all where it does not say.
+std::uint64_t forget_cached(const ShardFile& file);
 
 }  // namespace tenon

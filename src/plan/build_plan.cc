@@ -174,28 +174,40 @@ class PlanBuilder {
           "The checkpoint has none of the modules that it is for, or is in the other layout already.");
     }
     if (any) return;
-    if (to_fused_) refuse_fused_without_manifest();
+    refuse_without_manifest();
     note("no transform applies to this checkpoint: it is converted to itself");
   }
 
-  // Nothing applies, but the inverse of a converter would: the checkpoint is in the fused layout already.
-  void refuse_fused_without_manifest() {
+  // Nothing applies, but something would the other way round: the checkpoint is in the wanted layout already.
+  // A manifest that says otherwise is right: rules that only serve old checkpoints found nothing to do on the
+  // way here.
+  void refuse_without_manifest() {
+    if (checkpoint_.manifest) return;
+    for (const auto& transform : the_other_way()) {
+      KeyRewriter rewriter(transform);
+      for (const auto& tensor : checkpoint_.tensors) {
+        if (!rewriter.apply(tensor.key)) continue;
+        throw UserError(
+            source_place(tensor.key),
+            fmt::format("this checkpoint is already in the {} layout: no transform applies, and this "
+                        "key is what {} {}",
+                        name_of(options_.to), describe(to_fused_ ? invert(transform) : transform),
+                        to_fused_ ? "makes" : "takes"),
+            fmt::format("Convert it the other way with --to {}.",
+                        name_of(to_fused_ ? Layout::kOriginal : Layout::kFused)));
+      }
+    }
+  }
+
+  // Of the way back only the converters tell: a renaming's target may well stand in a publisher's keys.
+  std::vector<Transform> the_other_way() const {
+    if (!to_fused_) return rules_.transforms;
     std::vector<Transform> back;
     for (const auto& t : rules_.transforms) {
       if (t.kind == TransformKind::kWeightConverter && t.source_patterns != t.target_patterns)
         back.push_back(invert(t));
     }
-    for (auto& t : back) {
-      KeyRewriter rewriter(t);
-      for (const auto& tensor : checkpoint_.tensors) {
-        if (!rewriter.apply(tensor.key)) continue;
-        throw UserError(source_place(tensor.key),
-                        fmt::format("this checkpoint is already in the fused layout: no transform applies, "
-                                    "and this key is what {} makes",
-                                    describe(invert(t))),
-                        "Convert it the other way with --to original.");
-      }
-    }
+    return back;
   }
 
   // Every source tensor is converted, passed through, or dropped by a rule that says so.

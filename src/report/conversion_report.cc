@@ -33,6 +33,14 @@ const char* name_of(JobReport::State state) {
   return "";
 }
 
+// Where the bytes came from that were compared: reading what the system still holds in memory proves less.
+std::string verified_text(const ConversionReport& report) {
+  if (!report.verified) return "";
+  if (report.bytes_read_from_memory == 0) return ", verified from disk";
+  if (report.bytes_read_from_memory >= report.bytes_read_back) return ", verified from memory";
+  return fmt::format(", verified ({} of it from memory)", human_bytes(report.bytes_read_from_memory));
+}
+
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
@@ -65,7 +73,7 @@ std::string conversion_text(const ConversionReport& report) {
                      visible(report.destination), counted(report.output_tensors, "tensor"),
                      name_of(report.to), report.source_tensors, human_bytes(report.bytes),
                      counted(report.shards, "shard"), resumed, report.seconds, human_bytes(rate_of(report)),
-                     report.verified ? ", verified" : "");
+                     verified_text(report));
 }
 
 nlohmann::ordered_json conversion_json(const ConversionReport& report) {
@@ -82,6 +90,8 @@ nlohmann::ordered_json conversion_json(const ConversionReport& report) {
           {"bytes_per_second", rate_of(report)},
           {"hash", report.hash},
           {"verified", report.verified && report.findings.empty()},
+          {"bytes_read_back", report.bytes_read_back},
+          {"bytes_read_from_memory", report.bytes_read_from_memory},
           {"findings", report.findings}};
 }
 

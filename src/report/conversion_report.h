@@ -18,12 +18,14 @@ struct ConversionReport {
   std::uint64_t source_tensors = 0;
   std::uint64_t output_tensors = 0;
   std::uint64_t shards = 0;
-  std::uint64_t bytes = 0;            // of all output tensors
-  std::uint64_t bytes_written = 0;    // less with --resume
-  double seconds = 0;                 // from opening the source to the finished destination
-  bool verified = false;              // what was written was read again and compared with the source
-  std::string hash;                   // "xxh3", "sha256" or "none"
-  std::vector<std::string> findings;  // of --verify: what differs; the destination was not made then
+  std::uint64_t bytes = 0;                   // of all output tensors
+  std::uint64_t bytes_written = 0;           // less with --resume
+  double seconds = 0;                        // from opening the source to the finished destination
+  bool verified = false;                     // what was written was read again and compared with the source
+  std::uint64_t bytes_read_back = 0;         // for that
+  std::uint64_t bytes_read_from_memory = 0;  // of those: the system did not let go of them
+  std::string hash;                          // "xxh3", "sha256" or "none"
+  std::vector<std::string> findings;         // of --verify: what differs; the destination was not made then
 };
 
 /// "out: 339 tensors (fused layout) from 18867, 61.06 GB in 13 shards, 14.2 s, 4.30 GB/s, verified"

@@ -11,7 +11,9 @@ std::string verify_text(const VerifyReport& report) {
   for (const auto& finding : report.findings) {
     out += fmt::format("{}: {}\n", visible(finding.key), visible(finding.what));
   }
-  std::string checked = report.hashed ? "its manifest" : "the names, dtypes and shapes in its manifest";
+  std::string checked = !report.hashed  ? "the names, dtypes and shapes in its manifest"
+                        : report.sha256 ? "XXH3 and SHA-256 in its manifest"
+                                        : "its manifest";
   if (!report.against.empty()) checked += " and " + visible(report.against);
   return out +
          fmt::format("{}: {} ({} tensors, {} against {})\n", visible(report.directory),
@@ -25,7 +27,9 @@ nlohmann::ordered_json verify_json(const VerifyReport& report) {
                                 {"verified", report.findings.empty()},
                                 {"tensors", report.tensors},
                                 {"bytes", report.bytes},
+                                {"bytes_from_memory", report.bytes_from_memory},
                                 {"hashed", report.hashed},
+                                {"sha256", report.sha256},
                                 {"findings", nlohmann::ordered_json::array()}};
   for (const auto& finding : report.findings) {
     out["findings"].push_back({{"key", finding.key}, {"what", finding.what}});

@@ -91,7 +91,11 @@ Library Library::standard() {
   std::vector<std::string> looked;
   std::error_code ignored;
   for (const auto& place : places) {
-    if (fs::is_directory(place / "models", ignored)) return Library(place);
+    if (fs::is_directory(place / "models", ignored)) {
+      Library library(place);
+      library.is_standard_ = true;
+      return library;
+    }
     looked.push_back(place.string());
   }
   throw UserError({"", 0, 0, {}, "", ""},

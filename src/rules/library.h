@@ -24,6 +24,9 @@ class Library {
   static Library standard();
 
   const std::filesystem::path& folder() const { return folder_; }
+
+  /// Is it the one that standard() gives?
+  bool is_standard() const { return is_standard_; }
   const std::vector<RuleFile>& models() const { return models_; }      // heads only, by name
   const std::vector<RuleFile>& families() const { return families_; }  // heads only, by name
 
@@ -39,6 +42,7 @@ class Library {
 
  private:
   std::filesystem::path folder_;
+  bool is_standard_ = false;
   std::vector<RuleFile> models_;
   std::vector<RuleFile> families_;
 };

@@ -113,7 +113,7 @@ jobs:
 )") == R"(jobs.yaml:2:9: error: 'md5' is no hash that tenon knows
     hash: md5
           ^
-  There are xxh3 (next to free), sha256 (as the hubs use it) and none.
+  There are xxh3 (next to free), sha256 (that and the one that hubs use) and none.
 jobs.yaml:7:5: error: unknown key 'threds' in a job
       threds: 3
       ^

@@ -8,8 +8,8 @@ namespace {
 
 BatchReport three_jobs() {
   using State = JobReport::State;
-  const ConversionReport done{"in/a",    "out/a", Layout::kFused, {"mixtral"}, 20, 7, 2, 3'000'000,
-                              3'000'000, 1.5,     true,           "xxh3",      {}};
+  const ConversionReport done{"in/a",    "out/a", Layout::kFused, {"mixtral"}, 20, 7,      2, 3'000'000,
+                              3'000'000, 1.5,     true,           3'000'100,   0,  "xxh3", {}};
   return {"jobs.yaml",
           {{"a", "in/a", "out/a", State::kDone, 1.5, "", done},
            {"b", "in/b", "out/b", State::kFailed, 0.5, "in/b: error: no such folder\n  Look.\n", {}},
@@ -20,13 +20,17 @@ BatchReport three_jobs() {
 
 TEST_CASE("a conversion sums up in one line") {
   CHECK(conversion_text(three_jobs().jobs[0].conversion) ==
-        "out/a: 7 tensors (fused layout) from 20, 3.00 MB in 2 shards, 1.50 s, 2.00 MB/s, verified\n");
+        "out/a: 7 tensors (fused layout) from 20, 3.00 MB in 2 shards, 1.50 s, 2.00 MB/s, verified from "
+        "disk\n");
   CHECK(conversion_json(three_jobs().jobs[0].conversion)["bytes_per_second"] == 2'000'000);
   ConversionReport resumed = three_jobs().jobs[0].conversion;
   resumed.bytes_written = 1'500'000;
+  resumed.bytes_read_from_memory = 1'000'000;
   CHECK(conversion_text(resumed) ==
         "out/a: 7 tensors (fused layout) from 20, 3.00 MB in 2 shards, 1.50 MB of it now, 1.50 s, 1.00 MB/s, "
-        "verified\n");
+        "verified (1.00 MB of it from memory)\n");
+  resumed.bytes_read_from_memory = resumed.bytes_read_back;
+  CHECK(conversion_text(resumed).ends_with(", verified from memory\n"));
 }
 
 TEST_CASE("a conversion that did not verify says what differs, and that nothing was made") {

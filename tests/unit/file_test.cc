@@ -101,3 +101,12 @@ TEST_CASE("copies follow links, appended text goes to the end") {
   append_to_file(folder / "new", "b", false);
   CHECK(read_file(folder / "new") == "ab");
 }
+
+TEST_CASE("waiting for the disk can be given up between two slices") {
+  const TemporaryFolder folder;
+  const OutputFile file(folder / "f", 200 << 20);
+  int calls = 0;
+  file.sync([&] { ++calls; });
+  CHECK(calls == 4);
+  CHECK_THROWS_AS(file.sync([] { throw 1; }), int);
+}

@@ -14,14 +14,18 @@ TEST_CASE("every tensor of a checkpoint is hashed as execute() does") {
   source.add("empty", DType::kF32, {0, 3});
   source.add("c", DType::kBF16, {7, 9}, 1);
   source.write();
-  const std::vector<std::string> hashes = hash_tensors(source.checkpoint, quick_options(2));
-  for (std::uint32_t i = 0; i < 4; ++i) CHECK(hashes[i] == hash_of(source.bytes_of(i)));
+  const std::vector<TensorHash> hashes = hash_tensors(source.checkpoint, quick_options(2));
+  for (std::uint32_t i = 0; i < 4; ++i) CHECK(hashes[i] == TensorHash{hash_of(source.bytes_of(i)), ""});
 
   EngineOptions sha = quick_options(2);
   sha.hash = HashKind::kSha256;
-  CHECK(hash_tensors(source.checkpoint, sha)[2] ==
-        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  CHECK(hash_file(source.checkpoint.shards[0].path).starts_with("sha256:"));
+  const std::vector<TensorHash> both = hash_tensors(source.checkpoint, sha);
+  for (std::uint32_t i = 0; i < 4; ++i) CHECK(both[i].xxh3 == hashes[i].xxh3);
+  CHECK(both[2].sha256 == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  const auto files = hash_files(source.checkpoint.shards, sha);
+  REQUIRE(files.size() == 2);
+  CHECK(files[1] == hash_file(source.checkpoint.shards[1].path, {}));
+  CHECK(files[1].starts_with("sha256:"));
 }
 
 TEST_CASE("of an interrupted run's shards only those are trusted that still have their hashes") {

@@ -21,8 +21,11 @@ Manifest example() {
   m.config_before = "{\n \"a\": 1}\n";
   m.plan_hash = "xxh3-128:02";
   m.max_shard_size = "5GB";
-  m.source = {{"a\"b", DType::kBF16, {2, 3}, "h1"}, {"s", DType::kF32, {}, ""}};
-  m.output = {{"c", DType::kI64, {0}, "h2"}};
+  m.assume_layout = {"*.proj=fused"};
+  m.one_way = true;
+  m.library = "/x/rules";
+  m.source = {{"a\"b", DType::kBF16, {2, 3}, {"h1", "s1"}}, {"s", DType::kF32, {}, {}}};
+  m.output = {{"c", DType::kI64, {0}, {"h2", ""}}};
   m.files = {{"model.safetensors", "sha256:03"}};
   return m;
 }
@@ -72,8 +75,13 @@ TEST_CASE("a manifest is text with one tensor a line") {
   "config_before": "{\n \"a\": 1}\n",
   "plan_hash": "xxh3-128:02",
   "max_shard_size": "5GB",
+  "assume_layout": [
+    "*.proj=fused"
+  ],
+  "one_way": true,
+  "library": "/x/rules",
   "source": [
-    {"key":"a\"b","dtype":"BF16","shape":[2,3],"hash":"h1"},
+    {"key":"a\"b","dtype":"BF16","shape":[2,3],"hash":"h1","sha256":"s1"},
     {"key":"s","dtype":"F32","shape":[],"hash":""}
   ],
   "output": [

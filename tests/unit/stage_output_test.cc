@@ -41,10 +41,10 @@ struct Scene {
   // A run that finished shard s1 and was then interrupted.
   void leave_finished_shard() const {
     StagedOutput staged(destination, source, {});
-    staged.begin({"0.1.0", "p1", {}, {}});
+    staged.begin({"0.1.0", "p1", {}, {}, {}});
     write_file(staged.folder() / "s1", "finished");
     write_file(staged.folder() / "s2", "half");
-    staged.finished({"s1", {{"w", "h"}}, {}});
+    staged.finished({"s1", {{"w", {"h", ""}}}, {}});
   }
 
   std::string message_of(const fs::path& where, const StageOptions& options) const {
@@ -67,9 +67,9 @@ struct Scene {
   }
 };
 
-std::string notes_of(const StagedOutput& staged) {
+std::string notes_of(StagedOutput& staged) {
   std::string out;
-  for (const auto& note : staged.notes()) out += note.message + "\n";
+  for (const auto& note : staged.take_notes()) out += note.message + "\n";
   return out;
 }
 
@@ -82,9 +82,9 @@ TEST_CASE("the destination appears when everything is written, and not before") 
   const Scene scene;
   for (const bool sync : {true, false}) {
     StagedOutput staged(scene.destination, scene.source, {.sync = sync});
-    CHECK(staged.notes().empty());
+    CHECK(staged.take_notes().empty());
     staged.require_space(1000);
-    CHECK(staged.begin({"0.1.0", "p1", {}, {}}).empty());
+    CHECK(staged.begin({"0.1.0", "p1", {}, {}, {}}).empty());
     write_file(staged.folder() / "s1", "bytes");
     staged.finished({"s1", {}, {}});
     staged.copy_side_files(scene.source, std::nullopt);
@@ -225,9 +225,9 @@ TEST_CASE("finished shards of an interrupted run stay, and are gone on with only
         "DIR/dst: error: an interrupted run has finished 1 of its shards\n"
         "  Go on with --resume, or remove DIR/.dst.tenon-work to start again.\n");
   StagedOutput staged(scene.destination, scene.source, kResume);
-  const auto finished = staged.begin({"0.1.0", "p1", {}, {}});
+  const auto finished = staged.begin({"0.1.0", "p1", {}, {}, {}});
   REQUIRE(finished.size() == 1);
-  CHECK(finished[0].outputs.at("w") == "h");
+  CHECK(finished[0].outputs.at("w").xxh3 == "h");
   CHECK(read_file(staged.folder() / "s1") == "finished");
   CHECK_FALSE(fs::exists(staged.folder() / "s2"));
   staged.commit();
@@ -240,15 +240,15 @@ TEST_CASE("resuming something else is refused, naming what differs, and loses no
   scene.leave_finished_shard();
   CHECK(scene.message_of([&] {
     StagedOutput staged(scene.destination, scene.source, kResume);
-    staged.begin({"0.1.0", "p1", {{"hash", "sha256"}}, {}});
-  }) == "DIR/dst: error: cannot resume: the option hash (now sha256) differs\n"
+    staged.require_same({"0.1.0", "p1", {{"--hash", "sha256"}}, {}, {}});
+  }) == "DIR/dst: error: cannot resume: the option --hash (now sha256) differs\n"
         "DIR/.dst.tenon-work: note: holds what the interrupted run finished; remove it to start again\n");
   CHECK(read_file(scene.work / "output/s1") == "finished");
 }
 
 TEST_CASE("with nothing to resume a run starts from the first shard and says so") {
   const Scene scene;
-  const StagedOutput staged(scene.destination, scene.source, kResume);
+  StagedOutput staged(scene.destination, scene.source, kResume);
   CHECK(notes_of(staged) == "no interrupted run has finished a shard; starting from the first\n");
 }
 
@@ -272,6 +272,43 @@ TEST_CASE("a destination that a killed run had put aside comes back") {
   write_file(scene.work / "old/model.safetensors", "old");
   CHECK(scene.message_of(scene.destination, {}).find("the destination exists") != std::string::npos);
   CHECK(read_file(scene.destination / "model.safetensors") == "old");
+}
+
+TEST_CASE("a former destination that was put aside is never removed for another that stands there now") {
+  const Scene scene;
+  write_file(scene.work / "tenon.lock", "process 1\noutput 0:0\n");
+  write_file(scene.work / "old/model.safetensors", "old");
+  write_file(scene.destination / "model.safetensors", "another");
+  CHECK(scene.message_of(scene.destination, kOverwrite).find("holds the former destination") !=
+        std::string::npos);
+  CHECK(read_file(scene.work / "old/model.safetensors") == "old");
+  CHECK(read_file(scene.destination / "model.safetensors") == "another");
+}
+
+TEST_CASE("files that a killed run had begun to move go back, others in the destination stay") {
+  const Scene scene;
+  using namespace std::string_literals;
+  write_file(scene.work / "tenon.lock", "process 1\noutput 0:0\n");
+  write_file(scene.work / "moving", "model.safetensors\0config.json\0"s);
+  write_file(scene.work / "output/config.json", "{}");
+  write_file(scene.destination / "model.safetensors", "moved");
+  write_file(scene.destination / "notes.txt", "the user's");
+  CHECK(scene.message_of(scene.destination, {}).find("the destination exists") != std::string::npos);
+  CHECK_FALSE(fs::exists(scene.destination / "model.safetensors"));
+  CHECK(read_file(scene.destination / "notes.txt") == "the user's");
+}
+
+TEST_CASE("a source that changed makes finished shards worthless") {
+  const Scene scene;
+  {
+    StagedOutput staged(scene.destination, scene.source, {});
+    staged.begin({"0.1.0", "p1", {}, {}, {}});
+    staged.finished({"s1", {}, {}});
+    CHECK(staged.what_stays(3).starts_with("1 of 3 shards are complete and kept in "));
+    staged.discard();
+    CHECK(staged.what_stays(3) == "nothing is left of what was begun");
+  }
+  CHECK_FALSE(fs::exists(scene.work));
 }
 
 TEST_CASE("without a swap the old destination is put aside first, and comes back on failure") {
@@ -320,7 +357,7 @@ TEST_CASE("a failed rename or sync leaves the destination as it was") {
 TEST_CASE("a file system that cannot lock is used, with a note") {
   const Scene scene;
   const FailingCalls calls({.flock_error = ENOLCK});
-  const StagedOutput staged(scene.destination, scene.source, {});
+  StagedOutput staged(scene.destination, scene.source, {});
   CHECK(notes_of(staged).find("cannot lock files") != std::string::npos);
 }
 

@@ -34,13 +34,13 @@ TEST_CASE("what was written agrees with the source until a bit flips, and then t
   EngineOptions options = quick_options(2);
   options.sync = true;
   execute(plan, source.checkpoint, folder.path(), options);
-  CHECK(verify_written(plan, source.checkpoint, folder.path(), options).empty());
+  CHECK(verify_written(plan, source.checkpoint, folder.path(), options).differences.empty());
 
   // Element (row 7, column 5) of the second half, which is (5, 7) of b.
   const std::uint64_t element = 60000 + 7 * 300 + 5;
   change_byte(folder.path() / "shard-0", plan.outputs[0].offset + 2 * element);
   change_byte(folder.path() / "shard-1", plan.outputs[1].offset + 49);
-  const auto found = verify_written(plan, source.checkpoint, folder.path(), options);
+  const auto found = verify_written(plan, source.checkpoint, folder.path(), options).differences;
   REQUIRE(found.size() == 2);
   CHECK(found[0].output_key == "turned");
   CHECK(found[0].output_element == element);
@@ -66,7 +66,7 @@ TEST_CASE("a shard that is missing, cut short or has another header is named") {
   std::filesystem::remove(folder.path() / "shard-0");
   std::filesystem::resize_file(folder.path() / "shard-1", 99);
   change_byte(folder.path() / "shard-2", 3);
-  const auto found = verify_written(plan, source.checkpoint, folder.path(), quick_options(1));
+  const auto found = verify_written(plan, source.checkpoint, folder.path(), quick_options(1)).differences;
   REQUIRE(found.size() == 3);
   CHECK(to_string(found[0]) == "shard-0: the file is missing");
   CHECK(to_string(found[1]) == "shard-1: it has 99 bytes instead of 106");

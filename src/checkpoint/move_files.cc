@@ -70,7 +70,8 @@ void move_file_back(const fs::path& output, const fs::path& destination, const f
 
 }  // namespace
 
-void move_files(const fs::path& output, const fs::path& destination, const fs::path& record) {
+void move_files(const fs::path& output, const fs::path& destination, const fs::path& record,
+                const fs::path& done) {
   const std::vector<fs::path> files = files_below(output);
   const fs::path fresh = record.string() + ".new";
   write_text_file(fresh, record_text(files), true);
@@ -86,6 +87,7 @@ void move_files(const fs::path& output, const fs::path& destination, const fs::p
       move_file(output / file, destination / file);
     }
     for (const fs::path& folder : folders) sync_folder(folder);
+    if (rename_path(record, done) != 0) throw SystemError("rename", record.string(), errno);
   } catch (...) {
     move_back(output, destination, record);
     throw;

@@ -18,8 +18,9 @@ Place place(const fs::path& path) {
   return {path.string(), 0, 0, {}, "", ""};
 }
 
-// Does this errno say that the folder cannot be renamed here, but its files may? A mount point is busy.
-bool needs_moving(int error) {
+// Does this errno say that the folder cannot be renamed in this way, but perhaps in another? A mount point is
+// busy.
+bool needs_another_way(int error) {
   return is_unsupported(error) || error == EXDEV || error == EBUSY;
 }
 
@@ -42,17 +43,14 @@ void publish(const WorkFolder& work, const fs::path& destination, Diagnostics& n
       return ::renameat2(AT_FDCWD, output.c_str(), AT_FDCWD, destination.c_str(), RENAME_EXCHANGE);
     };
     if (uninterrupted(swap) == 0) return;
-    if (!is_unsupported(errno)) throw SystemError("replace", destination.string(), errno);
+    if (!needs_another_way(errno)) throw SystemError("replace", destination.string(), errno);
     notes.note(place(destination), "this file system cannot swap folders; it was replaced in two steps");
     return swap_in_two_steps(output, destination, work.old());
   }
   if (rename_path(output, destination) == 0) return;
-  if (!needs_moving(errno)) throw SystemError("create", destination.string(), errno);
+  if (!needs_another_way(errno)) throw SystemError("create", destination.string(), errno);
   notes.note(place(destination), "this file system cannot rename folders; its files were moved one by one");
-  move_files(output, destination, work.moving());
-  if (rename_path(work.moving(), work.moved()) != 0) {
-    throw SystemError("rename", work.moving().string(), errno);
-  }
+  move_files(output, destination, work.moving(), work.moved());
 }
 
 }  // namespace tenon

@@ -9,7 +9,7 @@ write_rules turn <<'YAML'
 YAML
 write_tensors square <<<'proj.weight F32 4,4'
 expect_refused assume-layout -- tenon convert square turned --rules turn.yaml
-expect_status 0 tenon convert square turned --rules turn.yaml --assume-layout '*proj.weight=original'
+expect_status 0 tenon convert square turned --rules turn.yaml --assume-layout proj.weight=original
 expect_status 0 tenon verify turned --against square
 
 make_checkpoint vl --model qwen2_vl
@@ -20,7 +20,7 @@ expect_status 0 tenon verify back --against fused
 
 # A library of one's own.
 mkdir -p library/models && sed 's/^name: turn/name: mine/' turn.yaml >library/models/mine.yaml
-expect_status 0 tenon convert square other --rules mine --rules-dir library --assume-layout '*proj.weight=original'
+expect_status 0 tenon convert square other --rules mine --rules-dir library --assume-layout proj.weight=original
 mkdir elsewhere
 (cd elsewhere && expect_status 0 tenon verify ../other --against ../square)
 

@@ -238,7 +238,7 @@ TEST_CASE("a manifest is read, unless it describes other tensors") {
   const TemporaryFolder folder;
   write_shard(folder / "model.safetensors", {"w"});
   Manifest manifest;
-  manifest.output = {{"w", DType::kU8, {4}, ""}};
+  manifest.output = {{"w", DType::kU8, {4}, {}}};
   write_file(folder / "tenon-manifest.json", to_json_text(manifest));
   CHECK(open_checkpoint(folder.path()).manifest);
   CHECK(open_checkpoint(folder.path()).side_files.empty());

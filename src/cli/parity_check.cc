@@ -31,9 +31,9 @@ VerifyReport check_tensors(const std::string& path, const Hashes& hashes) {
   for (std::size_t i = 0; i < found.size(); ++i) {
     const std::string& key = checkpoint.tensors[i].key;
     missing.erase(key);
-    if (found[i] != hashes.at(key))
-      out.findings.push_back(
-          {key, fmt::format("its bytes have changed: {}; the report says {}", found[i], hashes.at(key))});
+    if (found[i].xxh3 != hashes.at(key))
+      out.findings.push_back({key, fmt::format("its bytes have changed: {}; the report says {}",
+                                               found[i].xxh3, hashes.at(key))});
   }
   for (const auto& [key, hash] : missing)
     out.findings.push_back({key, fmt::format("is missing in {}", path)});

@@ -1,12 +1,12 @@
 #include "engine/hash_book.h"
 
-#include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <functional>
 
 #include "engine/hash_tensors.h"
+#include "engine/parallel_loop.h"
 
 namespace tenon {
 namespace {
@@ -147,7 +147,7 @@ void HashBook::hash_shard(std::uint32_t shard, SourceFiles& sources, const Outpu
   }
   // Isolated, so that a thread that waits here takes no other shard's work in the meantime.
   oneapi::tbb::this_task_arena::isolate(
-      [&] { oneapi::tbb::parallel_for(std::size_t{0}, jobs.size(), [&](std::size_t i) { jobs[i](); }); });
+      [&] { parallel_loop(jobs.size(), [&](std::size_t i) { jobs[i](); }); });
   for (const auto& [output, source] : same) output_hashes_[output].sha256 = source_hashes_[source].sha256;
   const std::lock_guard lock(recording_);
   shard_hashes_[plan_.shards[shard].name] = whole_file;

@@ -13,7 +13,6 @@ std::mutex installing;
 int guards = 0;
 struct sigaction before;
 
-// SA_NODEFER keeps the signal unblocked after the jump, so that sigsetjmp need not save the mask.
 void leave(int, siginfo_t*, void*) {
   if (sigbus_return != nullptr) siglongjmp(*sigbus_return, 1);
   sigaction(SIGBUS, &before, nullptr);
@@ -26,7 +25,7 @@ SigbusGuard::SigbusGuard() {
   if (guards++ > 0) return;
   struct sigaction action {};
   action.sa_sigaction = leave;
-  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  action.sa_flags = SA_SIGINFO;
   sigemptyset(&action.sa_mask);
   sigaction(SIGBUS, &action, &before);
 }

@@ -1,10 +1,11 @@
 #include "engine/workers.h"
 
 #include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
+
+#include "engine/parallel_loop.h"
 
 namespace tenon {
 
@@ -22,8 +23,8 @@ void Workers::run(const std::function<void()>& work) {
   const tbb::global_control allow(tbb::global_control::max_allowed_parallelism, allowed);
   tbb::task_arena arena(threads);
   arena.execute([&] {
-    tbb::parallel_for(
-        0, threads, 1, [&](int) { work(); }, tbb::static_partitioner());
+    parallel_loop(
+        static_cast<std::size_t>(threads), [&](std::size_t) { work(); }, tbb::static_partitioner());
   });
 }
 

@@ -168,7 +168,7 @@ TEST_CASE("a piece that leaves its tensors is refused before a byte moves") {
   }
 }
 
-TEST_CASE("a source that was cut short or written to is refused, mapped or read") {
+TEST_CASE("a source that was cut short or written to is refused, mapped or read", "[sigbus]") {
   const TemporaryFolder folder;
   HandMadeSource source(folder.path());
   const auto i = source.add("s", DType::kU16, {4000, 3000});

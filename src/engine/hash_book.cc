@@ -68,6 +68,7 @@ void HashBook::take_over(const FinishedShard& shard) {
     source_hashes_[i] = known->second;
     claimed_[i] = !known->second.sha256.empty();
     hashed_[i] = !known->second.sha256.empty();
+    if (known->second.xxh3.empty()) continue;  // the shard was finished before all blocks of this tensor were
     for (std::uint64_t block = 0; block < hash_blocks(source_.tensors[i].bytes); ++block)
       source_digests_.claim(i, block);
   }

@@ -76,9 +76,9 @@ T activate(Activation act, T x) {
       return x * static_cast<T>(0.5) *
              (1 + std::tanh(static_cast<T>(kSqrtTwoOverPi) * (x + static_cast<T>(0.044715) * x * x * x)));
     case Activation::kRelu:
-      return x > 0 ? x : (x == x ? T{0} : x);
+      return x > 0 || std::isnan(x) ? x : T{0};
     case Activation::kRelu2:
-      return x > 0 ? x * x : (x == x ? T{0} : x);
+      return x > 0 || std::isnan(x) ? x * x : T{0};
   }
   return x;
 }

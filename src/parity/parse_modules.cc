@@ -112,7 +112,7 @@ class ModulesParser {
     if (!found->is_object() || found->empty())
       return error(at + "/inputs", "'inputs' maps the names of the module's inputs to their shapes");
     for (const auto& [name, value] : found->items()) {
-      const std::string here = at + "/inputs/" + name;
+      const std::string here = fmt::format("{}/inputs/{}", at, name);
       ModuleInput input{name, value, nullptr, place(here)};
       if (value.is_object()) {
         known_keys(value, here, "an input", {"shape", "below"}, {"shape"});
@@ -247,7 +247,7 @@ class ModulesParser {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
       std::string hint = did_you_mean(key, known);
       if (hint.empty()) hint = fmt::format("Known here: {}.", join_some(known, 20));
-      error(at + "/" + key, fmt::format("unknown key '{}' in {}", key, what), hint);
+      error(fmt::format("{}/{}", at, key), fmt::format("unknown key '{}' in {}", key, what), hint);
     }
     for (const auto& key : required) {
       if (!json.contains(key)) error(at, fmt::format("{} needs the key '{}'", what, key));

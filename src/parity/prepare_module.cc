@@ -71,8 +71,9 @@ class Preparation {
   }
 
   void take_fused() {
-    for (const auto& [name, outputs] : request_.instance.fused) {
-      auto& tensors = out_.fused[name];
+    for (const auto& weight : request_.instance.fused) {
+      const auto& outputs = weight.second;
+      auto& tensors = out_.fused[weight.first];
       tensors.resize(outputs.size());
       tbb::parallel_for(std::size_t{0}, outputs.size(), [&](std::size_t i) {
         const PlannedTensor& planned = request_.plan.outputs[outputs[i]];

@@ -26,4 +26,4 @@ expect_refused --tokens -- tenon parity llama --fuse gate_up --tokens 0
 # A fused checkpoint that is another model's.
 make_checkpoint other --model llama --hidden 32
 expect_status 0 tenon convert other otherfused --fuse gate_up
-expect_refused model.layers.0.mlp 'where the plan makes' -- tenon parity llama otherfused --fuse gate_up
+expect_refused 'otherfused: model.layers.' 'where the plan makes' -- tenon parity llama otherfused --fuse gate_up

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -150,6 +149,10 @@ void copy_file(const std::filesystem::path& from, const std::filesystem::path& t
   }
   if (sync) copy.sync(between);
   copy.close();
+}
+
+std::int64_t modified_ns(const struct stat& status) {
+  return static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
 void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync) {

@@ -1,6 +1,8 @@
 // Files as the system sees them: read within limits, written completely, with errors that name the path.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -86,6 +88,9 @@ class OutputFile {
 /// SystemError as reading and writing do.
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync,
                const std::function<void()>& between = {});
+
+/// The modification time as ShardFile has it.
+std::int64_t modified_ns(const struct stat& status);
 
 /// Writes a file as a whole. Throws SystemError.
 void write_text_file(const std::filesystem::path& path, std::string_view text, bool sync);

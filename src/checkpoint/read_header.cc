@@ -43,7 +43,7 @@ OpenedShard read_header(const std::filesystem::path& path, Diagnostics& warnings
 
   OpenedShard shard;
   shard.size = static_cast<std::uint64_t>(info.st_size);
-  shard.modified_ns = info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec;
+  shard.modified_ns = modified_ns(info);
   if (shard.size < kHeaderPrefixBytes) {
     throw UserError({name, 0, 0, 0, "", ""},
                     fmt::format("the file is {} bytes long, too short for a safetensors header", shard.size));

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <span>
 
 #include "checkpoint/file.h"
 #include "cli/commands.h"
@@ -88,10 +87,6 @@ ParityOptions options_of(const ParityFlags& flags) {
   return options;
 }
 
-void write_text(const std::filesystem::path& path, const std::string& text) {
-  OutputFile(path, text.size()).write(0, std::as_bytes(std::span(text)));
-}
-
 Verdict parity(const ParityFlags& flags, Console& console) {
   if (!flags.check.empty())
     return check_parity_report({flags.check, flags.original, flags.fused, flags.json}, console);
@@ -119,9 +114,9 @@ Verdict parity(const ParityFlags& flags, Console& console) {
   if (!flags.report.empty()) {
     std::filesystem::create_directories(flags.report);
     const std::filesystem::path folder = flags.report;
-    write_text(folder / "report.json", parity_json(subject, result).dump(2) + "\n");
-    write_text(folder / "junit.xml", parity_junit(result));
-    write_text(folder / "report.html", parity_html(subject, result));
+    write_text_file(folder / "report.json", parity_json(subject, result).dump(2) + "\n", false);
+    write_text_file(folder / "junit.xml", parity_junit(result), false);
+    write_text_file(folder / "report.html", parity_html(subject, result), false);
   }
   if (flags.json) {
     console.json_result(parity_json(subject, result));

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "checkpoint/file.h"
+
 namespace tenon {
 namespace {
 
@@ -33,10 +35,6 @@ Pages pages_of(std::byte* mapping, std::uint64_t offset, std::uint64_t size) {
 }
 
 }  // namespace
-
-std::int64_t modified_ns(const struct stat& status) {
-  return static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
 
 SourceFiles::SourceFiles(const std::vector<ShardFile>& files)
     : files_(files), open_(std::make_unique<Open[]>(files.size())) {}

@@ -2,8 +2,6 @@
 // without a buffer in between, scattered elements are gathered out of it.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -70,9 +68,6 @@ class SourceFiles {
   std::unique_ptr<Open[]> open_;
   SigbusGuard guard_;
 };
-
-/// The modification time as ShardFile has it.
-std::int64_t modified_ns(const struct stat& status);
 
 /// Raises the soft limit of open files as far as `files` need and the hard limit allows.
 void allow_open_files(std::size_t files);

@@ -77,7 +77,7 @@ class Binder : StepWriter {
     const auto found = weights_.find(weight.name);
     if (found == weights_.end()) return;
     for (std::size_t i = 0; i < found->second.size(); ++i)
-      add_slot(weight_slot(weight.name, i, weight.list()), found->second[i]);
+      add_slot(weight_slot(weight.name, i), found->second[i]);
   }
 
   void add_step(const Step& step) {
@@ -178,9 +178,8 @@ class Binder : StepWriter {
         throw UserError(step.places.at(parameter), fmt::format("the module has no weight '{}'", name));
       return;
     }
-    const bool list = name.find('*') != std::string::npos;
     for (std::size_t i = 0; i < found->second.size(); ++i)
-      bound.operands[parameter].push_back(program_.slots.at(weight_slot(name, i, list)));
+      bound.operands[parameter].push_back(program_.slots.at(weight_slot(name, i)));
   }
 
   static void checked(const Parameter& parameter, const Json& value, const Place& place) {
@@ -226,8 +225,8 @@ class Binder : StepWriter {
 
 }  // namespace
 
-std::string weight_slot(const std::string& name, std::size_t i, bool list) {
-  return list ? fmt::format("weight {}#{}", name, i) : "weight " + name;
+std::string weight_slot(const std::string& name, std::size_t i) {
+  return WeightName{name}.list() ? fmt::format("weight {}#{}", name, i) : "weight " + name;
 }
 
 std::vector<Shape> input_shapes(const ModuleProgram& module, const WeightShapes& weights,

@@ -32,6 +32,6 @@ BoundProgram bind_program(const Program& program, const std::vector<ModuleInput>
                           const BindRequest& request);
 
 /// The slot's name of a weight; of a list, that of index `i`.
-std::string weight_slot(const std::string& name, std::size_t i, bool list);
+std::string weight_slot(const std::string& name, std::size_t i);
 
 }  // namespace tenon

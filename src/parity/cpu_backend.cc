@@ -63,13 +63,12 @@ class CpuBackend : public Backend {
     auto out = std::make_unique<CpuWeights>();
     out->slots = of(weights).slots;
     for (const auto& edit : change) {
-      const auto slot = [&](const std::string& name, std::size_t index) {
-        return weight_slot(name, index, name.find('*') != std::string::npos);
-      };
-      const SharedArray& before = of(weights).slots.at(slot(edit.weight, edit.index));
-      SharedArray& after = out->slots.at(slot(edit.weight, edit.index));
-      after = edit.kind == WeightEdit::Kind::kTake ? of(weights).slots.at(slot(edit.other, edit.other_index))
-                                                   : edited(*before, format, edit);
+      const std::string slot = weight_slot(edit.weight, edit.index);
+      const SharedArray& before = of(weights).slots.at(slot);
+      SharedArray& after = out->slots.at(slot);
+      after = edit.kind == WeightEdit::Kind::kTake
+                  ? of(weights).slots.at(weight_slot(edit.other, edit.other_index))
+                  : edited(*before, format, edit);
     }
     return out;
   }

@@ -152,13 +152,10 @@ Held change_on_gpu(const CudaModule& module, DeviceMemory& memory, const HeldWei
   out->slots = before.slots;
   out->shapes = before.shapes;
   for (const auto& edit : change) {
-    const auto slot = [](const std::string& name, std::size_t index) {
-      return weight_slot(name, index, name.find('*') != std::string::npos);
-    };
-    const std::string changed = slot(edit.weight, edit.index);
+    const std::string changed = weight_slot(edit.weight, edit.index);
     out->slots[changed] =
         edit.kind == WeightEdit::Kind::kTake
-            ? before.slots.at(slot(edit.other, edit.other_index))
+            ? before.slots.at(weight_slot(edit.other, edit.other_index))
             : Editor(module, memory, before.slots.at(changed), before.shapes.at(changed)).edited(edit);
   }
   return out;

@@ -17,8 +17,7 @@ WeightShapes shapes_of(const ModuleWeights& weights) {
 std::map<std::string, const ModuleTensor*> by_slot(const ModuleWeights& weights) {
   std::map<std::string, const ModuleTensor*> out;
   for (const auto& [name, tensors] : weights) {
-    const bool list = name.find('*') != std::string::npos;
-    for (std::size_t i = 0; i < tensors.size(); ++i) out[weight_slot(name, i, list)] = &tensors[i];
+    for (std::size_t i = 0; i < tensors.size(); ++i) out[weight_slot(name, i)] = &tensors[i];
   }
   return out;
 }

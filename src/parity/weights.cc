@@ -62,8 +62,7 @@ std::size_t element_size_of(const View& view) {
 void check_unchanged(const FileDescriptor& file, const ShardFile& shard) {
   struct stat now {};
   if (::fstat(file.get(), &now) != 0) throw SystemError("read", shard.path.string(), errno);
-  const std::int64_t modified = now.st_mtim.tv_sec * 1'000'000'000LL + now.st_mtim.tv_nsec;
-  if (static_cast<std::uint64_t>(now.st_size) != shard.size || modified != shard.modified_ns)
+  if (static_cast<std::uint64_t>(now.st_size) != shard.size || modified_ns(now) != shard.modified_ns)
     throw UserError({shard.path.string(), 0, 0, {}, "", ""},
                     "the file has changed since its header was read");
 }

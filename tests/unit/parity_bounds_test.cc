@@ -41,7 +41,7 @@ Judged judge(const std::string& steps, const Array<float>& x,
   Given given(program.shapes.size(), nullptr);
   given[0] = &x;
   for (const auto& [name, w] : weights)
-    given[static_cast<std::size_t>(program.slots.at(weight_slot(name, 0, false)))] = &w;
+    given[static_cast<std::size_t>(program.slots.at(weight_slot(name, 0)))] = &w;
   const auto y = static_cast<std::size_t>(program.slots.at("y"));
   const auto against = [&](Order order) {
     const Computed computed = evaluate(program, given, 1, format, order);
@@ -127,7 +127,7 @@ TEST_CASE("bounds: sums kept in half precision are outside them") {
   const BoundProgram program = bound("[{op: linear, x: x, weight: w, out: y}]", x.shape, {{"w", {w.shape}}});
   Given given(program.shapes.size(), nullptr);
   given[0] = &x;
-  given[static_cast<std::size_t>(program.slots.at(weight_slot("w", 0, false)))] = &w;
+  given[static_cast<std::size_t>(program.slots.at(weight_slot("w", 0)))] = &w;
   const Reference exact = evaluate_reference(program, given, 1, format, nullptr);
   const auto y = static_cast<std::size_t>(program.slots.at("y"));
   Array<float> poor({4, 4});

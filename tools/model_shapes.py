@@ -194,6 +194,38 @@ def llava_tensors(s):
     yield from causal_lm(attention, dense_mlp, head="language_model.lm_head", at="language_model.model")(s)
 
 
+def renamed(tensors, names):
+    for key, shape in tensors:
+        for ours, published in names.items():
+            key = key.replace(ours, published)
+        yield key, shape
+
+
+def jamba_tensors(s):
+    """All layers with attention, none with Mamba, and experts in each."""
+    names = {
+        ".mlp.gate.": ".feed_forward.router.",
+        ".mlp.": ".feed_forward.",
+        "post_attention_layernorm": "pre_ff_layernorm",
+        "model.norm": "model.final_layernorm",
+    }
+    return renamed(causal_lm(attention, experts_mlp)(s), names)
+
+
+def lfm2_moe_tensors(s):
+    """All layers with attention, none with a convolution; embeddings tied."""
+    names = {
+        "block_sparse_moe": "feed_forward",
+        "input_layernorm": "operator_norm",
+        "post_attention_layernorm": "ffn_norm",
+        "o_proj": "out_proj",
+        "q_norm": "q_layernorm",
+        "k_norm": "k_layernorm",
+        "model.norm": "model.embedding_norm",
+    }
+    return renamed(decoder("model", s, with_head_norm, block_sparse_moe), names)
+
+
 def gpt_neox_tensors(s):
     yield "gpt_neox.embed_in.weight", [s.vocab, s.hidden]
     for layer in range(s.layers):

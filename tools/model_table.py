@@ -29,6 +29,7 @@ class Model:
     config: Callable
     published: dict = field(default_factory=dict)
     min_layers: int = 1
+    depth: str = "layers"  # the size that --bytes chooses
 
 
 def resolve(sizes):
@@ -212,6 +213,29 @@ MODELS = {
         causal_lm(with_full_norm, experts_mlp),
         lambda s: experts_config(s, chosen=8),
         dict(hidden=2048, heads=16, kv_heads=16, intermediate=1024, vocab=50304, experts=64),
+    ),
+    "jamba": Model(
+        "JambaForCausalLM",
+        jamba_tensors,
+        lambda s: experts_config(
+            s, attn_layer_period=1, attn_layer_offset=0, expert_layer_period=1, expert_layer_offset=0
+        ),
+        dict(hidden=4096, heads=32, kv_heads=8, intermediate=14336, vocab=65536, experts=16),
+    ),
+    "lfm2_moe": Model(
+        "Lfm2MoeForCausalLM",
+        lfm2_moe_tensors,
+        lambda s: experts_config(
+            s,
+            chosen=4,
+            moe_intermediate_size=s.intermediate,
+            layer_types=["full_attention"] * s.layers,
+            num_dense_layers=0,
+            norm_topk_prob=True,
+            use_expert_bias=False,
+            tie_word_embeddings=True,
+        ),
+        dict(hidden=2048, heads=32, kv_heads=8, intermediate=1792, vocab=65536, experts=32),
     ),
     "qwen2_moe": Model(
         "Qwen2MoeForCausalLM",

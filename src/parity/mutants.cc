@@ -29,6 +29,7 @@ class MutantMaker {
       experts(step);
       biases(step);
     }
+    for (const auto& step : fused.whole) rotated(fused, step.step);
     std::set<std::string> seen;
     for (const auto& step : fused.declared) {
       for (const auto& [parameter, name] : step.weights) {
@@ -104,14 +105,59 @@ class MutantMaker {
     if (heads > 1) swap_heads("two heads swapped", 0, heads - 1);
     if (kv_heads > 1) swap_heads("two KV heads swapped", heads, heads + kv_heads - 1);
     swap_heads("a key head and a value head swapped", heads, heads + kv_heads);
-    // Rows of each query and key head from interleaved pairs to two halves, as if a permutation were left
-    // out.
     Places order = identity(rows);
-    for (std::size_t head = 0; head < heads + kv_heads; ++head) {
-      for (std::size_t i = 0; i < width; ++i)
-        order[head * width + i] = head * width + i % (width / 2) * 2 + i / (width / 2);
-    }
+    for (std::size_t head = 0; head < heads + kv_heads; ++head) pairs_to_halves(order, head * width, width);
     if (width % 2 == 0 && width > 2) add("RoPE permutation left out", weight, reorder(0, order));
+  }
+
+  // Rows [from, from + count) of a head: neighbouring pairs into two halves, or back.
+  static void pairs_to_halves(Places& order, std::size_t from, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) order[from + i] = from + i % (count / 2) * 2 + i / (count / 2);
+  }
+  static void halves_to_pairs(Places& order, std::size_t from, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) order[from + i] = from + i % 2 * (count / 2) + i / 2;
+  }
+
+  // RoPE of a Linear's output: its rows, and its bias, as they were before a rule's permutation.
+  void rotated(const BoundProgram& fused, const BoundStep& rope) {
+    if (rope.operation != "rope") return;
+    const int x = rope.operands.at("x").front();
+    const auto made = maker(fused, x);
+    if (!made || fused.declared[*made].operation != "linear") return;
+    const DeclaredStep& linear = fused.declared[*made];
+    const Shape& shape = fused.shapes[static_cast<std::size_t>(x)];  // [tokens, heads, width]
+    const auto heads = static_cast<std::size_t>(shape[1]);
+    const auto width = static_cast<std::size_t>(shape[2]);
+    const Attributes a(rope.attributes);
+    const auto turned = static_cast<std::size_t>(a.integer("rotary_dim", shape[2]));
+    const std::string weight = linear.weights.at("weight");
+    const bool columns = Attributes(linear.attributes).flag("transposed");
+    Places order = identity(heads * width);
+    if (turned <= 2 || static_cast<std::size_t>(first(weight).shape[columns ? 1 : 0]) != order.size()) return;
+    for (std::size_t head = 0; head < heads; ++head) {
+      if (a.flag("interleaved")) {
+        pairs_to_halves(order, head * width, turned);
+      } else {
+        halves_to_pairs(order, head * width, turned);
+      }
+    }
+    Mutant mutant{"RoPE permutation left out", weight, true, {}};
+    for (const auto& [parameter, name] : linear.weights) {
+      mutant.change.push_back(reorder(parameter == "weight" && columns ? 1 : 0, order));
+      mutant.change.back().weight = name;
+    }
+    out_.push_back(std::move(mutant));
+  }
+
+  // The step that a value comes from, whatever it was reshaped to on the way.
+  static std::optional<std::size_t> maker(const BoundProgram& program, int slot) {
+    for (std::size_t i = program.whole.size(); i-- > 0;) {
+      const BoundStep& step = program.whole[i].step;
+      if (std::find(step.out.begin(), step.out.end(), slot) == step.out.end()) continue;
+      if (step.operation != "reshape") return i;
+      slot = step.operands.at("x").front();
+    }
+    return std::nullopt;
   }
 
   // Two experts that the run has sent tokens to, or one of them and another.

@@ -13,6 +13,7 @@ expect_text err "has a checkpoint already"
 
 # --bytes chooses the layers.
 make_checkpoint d --model llama --bytes 2MB --hidden 64
+make_checkpoint e --model kimi_k25 --bytes 2MB  # of a vision tower
 python3 - <<'PYTHON'
 import json, os
 index = json.load(open("a/model.safetensors.index.json"))
@@ -23,6 +24,8 @@ with open("a/model-00001-of-00003.safetensors", "rb") as shard:
 assert size % 8 == 0 and header.pop("__metadata__") == {"format": "pt"}
 for key, tensor in header.items():
     assert index["weight_map"][key] == "model-00001-of-00003.safetensors"
-size = os.path.getsize("d/model.safetensors")
-assert 1.9e6 < size < 2.1e6, size
+for folder in "d", "e":
+    size = os.path.getsize(f"{folder}/model.safetensors")
+    assert 1.9e6 < size < 2.1e6, (folder, size)
+assert json.load(open("e/config.json"))["vision_config"]["num_hidden_layers"] == 20
 PYTHON

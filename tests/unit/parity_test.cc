@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +11,8 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/file.h"
 #include "parity/backend.h"
+#include "parity/bind_program.h"
+#include "parity/mutants.h"
 #include "parity/parse_modules.h"
 #include "plan/build_plan.h"
 #include "rules/parse_rules.h"
@@ -102,6 +105,33 @@ modules:
     compare: [y]
 )";
 
+const std::string kRope = R"(
+tenon: 1
+name: test
+about: rows of q are permuted for RoPE
+transforms:
+  - WeightConverter:
+      source_patterns: '\.q\.'
+      target_patterns: .q_proj.
+      operations: [PermuteForRope: {permute_layer_names: [q_proj]}]
+modules:
+  - name: rope
+    at: '**.attn'
+    inputs: {x: [tokens, 'q.weight[1]']}
+    original:
+      - {op: linear, x: x, weight: q.weight, bias: q.bias, out: flat}
+      - &heads {op: reshape, x: flat, shape: [tokens, 2, -1], out: heads}
+      - {op: rope, x: heads, theta: 10000, interleaved: true, out: y}
+    fused:
+      - {op: linear, x: x, weight: q_proj.weight, bias: q_proj.bias, out: flat}
+      - *heads
+      - {op: rope, x: heads, theta: 10000, out: halves}
+      - {op: reshape, x: halves, shape: [tokens, 2, 2, -1], out: cut}
+      - {op: transpose, x: cut, axes: [0, 1, 3, 2], out: mixed}
+      - {op: reshape, x: mixed, shape: [tokens, 2, -1], out: y}
+    compare: [y]
+)";
+
 std::string with(std::string text, const std::string& what, const std::string& by) {
   text.replace(text.find(what), what.size(), by);
   return text;
@@ -182,6 +212,41 @@ TEST_CASE("parity: halves joined in the wrong order are rejected") {
   const ParityResult result = parity_of(made.checkpoint, rules);
   CHECK_FALSE(result.modules.at(0).bitwise_holds());
   CHECK_FALSE(result.modules.at(0).bounded_holds());
+}
+
+TEST_CASE("parity: rows permuted for RoPE are planted as they were before, weight and bias") {
+  const MadeCheckpoint made({{"attn.q.weight", {16, 12}}, {"attn.q.bias", {16}}},
+                            R"({"num_attention_heads": 2})");
+  const ParityResult result = parity_of(made.checkpoint, kRope);
+  CHECK(result.holds());
+  const auto& mutants = result.modules.at(0).mutants;
+  const auto planted = std::find_if(mutants.begin(), mutants.end(),
+                                    [](const auto& m) { return m.name == "RoPE permutation left out"; });
+  REQUIRE(planted != mutants.end());
+  CHECK(planted->weight == "q_proj.weight");
+  CHECK(planted->killed_by == std::vector<std::string>{"bytes", "bitwise", "bounded", "no worse"});
+
+  // A rule that leaves the permutation out in earnest is rejected, and the planted fault is what it does.
+  const std::string left_out =
+      with(kRope, "operations: [PermuteForRope: {permute_layer_names: [q_proj]}]", "operations: []");
+  CHECK_FALSE(parity_of(made.checkpoint, left_out).modules.at(0).bitwise_holds());
+
+  Diagnostics diagnostics;
+  const auto programs = parse_modules(rules_from(kRope), diagnostics);
+  ModuleWeights weights;
+  weights["q_proj.weight"] = {{"", DType::kF32, {16, 12}, nullptr}};
+  weights["q_proj.bias"] = {{"", DType::kF32, {16}, nullptr}};
+  const auto& program = programs.at(0);
+  const BoundProgram bound =
+      bind_program(program.fused, program.inputs, {{4, 12}}, shapes_of(weights), {made.checkpoint.config, 4});
+  const auto all = mutants_of(bound, weights, {});
+  const auto change = std::find_if(all.begin(), all.end(), [](const Mutant& m) {
+                        return m.name == "RoPE permutation left out";
+                      })->change;
+  const std::vector<std::size_t> pairs{0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15};
+  REQUIRE(change.size() == 2);
+  CHECK(change[0].order == pairs);
+  CHECK(change[1].order == pairs);
 }
 
 TEST_CASE("parity: mistakes in a module program are told with their place") {

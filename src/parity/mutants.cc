@@ -105,9 +105,10 @@ class MutantMaker {
     if (heads > 1) swap_heads("two heads swapped", 0, heads - 1);
     if (kv_heads > 1) swap_heads("two KV heads swapped", heads, heads + kv_heads - 1);
     swap_heads("a key head and a value head swapped", heads, heads + kv_heads);
+    if (width % 2 != 0 || width <= 2) return;
     Places order = identity(rows);
     for (std::size_t head = 0; head < heads + kv_heads; ++head) pairs_to_halves(order, head * width, width);
-    if (width % 2 == 0 && width > 2) add("RoPE permutation left out", weight, reorder(0, order));
+    add("RoPE permutation left out", weight, reorder(0, order));
   }
 
   // Rows [from, from + count) of a head: neighbouring pairs into two halves, or back.

@@ -108,18 +108,19 @@ modules:
 const std::string kRope = R"(
 tenon: 1
 name: test
-about: rows of q are permuted for RoPE
+about: q and v come apart, and rows of q are permuted for RoPE
 transforms:
   - WeightConverter:
-      source_patterns: '\.q\.'
-      target_patterns: .q_proj.
-      operations: [PermuteForRope: {permute_layer_names: [q_proj]}]
+      source_patterns: qv
+      target_patterns: [q_proj, v_proj]
+      operations: [Chunk: {dim: 0}, PermuteForRope: {permute_layer_names: [q_proj]}]
 modules:
   - name: rope
     at: '**.attn'
-    inputs: {x: [tokens, 'q.weight[1]']}
+    inputs: {x: [tokens, 'qv.weight[1]']}
     original:
-      - {op: linear, x: x, weight: q.weight, bias: q.bias, out: flat}
+      - {op: linear, x: x, weight: qv.weight, bias: qv.bias, out: all}
+      - {op: chunk, x: all, axis: -1, out: [flat, v]}
       - &heads {op: reshape, x: flat, shape: [tokens, 2, -1], out: heads}
       - {op: rope, x: heads, theta: 10000, interleaved: true, out: y}
     fused:
@@ -129,7 +130,8 @@ modules:
       - {op: reshape, x: halves, shape: [tokens, 2, 2, -1], out: cut}
       - {op: transpose, x: cut, axes: [0, 1, 3, 2], out: mixed}
       - {op: reshape, x: mixed, shape: [tokens, 2, -1], out: y}
-    compare: [y]
+      - {op: linear, x: x, weight: v_proj.weight, bias: v_proj.bias, out: v}
+    compare: [y, v]
 )";
 
 std::string with(std::string text, const std::string& what, const std::string& by) {
@@ -215,7 +217,7 @@ TEST_CASE("parity: halves joined in the wrong order are rejected") {
 }
 
 TEST_CASE("parity: rows permuted for RoPE are planted as they were before, weight and bias") {
-  const MadeCheckpoint made({{"attn.q.weight", {16, 12}}, {"attn.q.bias", {16}}},
+  const MadeCheckpoint made({{"attn.qv.weight", {32, 12}}, {"attn.qv.bias", {32}}},
                             R"({"num_attention_heads": 2})");
   const ParityResult result = parity_of(made.checkpoint, kRope);
   CHECK(result.holds());
@@ -227,15 +229,16 @@ TEST_CASE("parity: rows permuted for RoPE are planted as they were before, weigh
   CHECK(planted->killed_by == std::vector<std::string>{"bytes", "bitwise", "bounded", "no worse"});
 
   // A rule that leaves the permutation out in earnest is rejected, and the planted fault is what it does.
-  const std::string left_out =
-      with(kRope, "operations: [PermuteForRope: {permute_layer_names: [q_proj]}]", "operations: []");
+  const std::string left_out = with(kRope, ", PermuteForRope: {permute_layer_names: [q_proj]}", "");
   CHECK_FALSE(parity_of(made.checkpoint, left_out).modules.at(0).bitwise_holds());
 
   Diagnostics diagnostics;
   const auto programs = parse_modules(rules_from(kRope), diagnostics);
   ModuleWeights weights;
-  weights["q_proj.weight"] = {{"", DType::kF32, {16, 12}, nullptr}};
-  weights["q_proj.bias"] = {{"", DType::kF32, {16}, nullptr}};
+  for (const char* name : {"q_proj", "v_proj"}) {
+    weights[std::string(name) + ".weight"] = {{"", DType::kF32, {16, 12}, nullptr}};
+    weights[std::string(name) + ".bias"] = {{"", DType::kF32, {16}, nullptr}};
+  }
   const auto& program = programs.at(0);
   const BoundProgram bound =
       bind_program(program.fused, program.inputs, {{4, 12}}, shapes_of(weights), {made.checkpoint.config, 4});

@@ -8,12 +8,14 @@
 #include <xxh_x86dispatch.h>  // the widest vectors that the machine has, twice the speed and more
 #endif
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <stdexcept>
 #include <vector>
 
 #include "base/diagnostics.h"
+#include "engine/parallel_loop.h"
 
 namespace tenon {
 namespace {
@@ -66,6 +68,15 @@ std::uint64_t hash_blocks(std::uint64_t bytes) {
 std::string tensor_hash(std::span<const Digest> blocks) {
   if (blocks.size() == 1) return "xxh3-128:" + hex(blocks.front());
   return "xxh3-128-16m:" + hex(canonical(XXH3_128bits(blocks.data(), blocks.size_bytes())));
+}
+
+std::string tensor_hash_of(std::span<const std::byte> bytes) {
+  std::vector<Digest> blocks(hash_blocks(bytes.size()));
+  parallel_loop(blocks.size(), [&](std::size_t i) {
+    const auto block = bytes.subspan(i * kHashBlock);
+    blocks[i] = canonical(XXH3_128bits(block.data(), std::min<std::size_t>(block.size(), kHashBlock)));
+  });
+  return tensor_hash(blocks);
 }
 
 std::string sha256_of_range(int descriptor, const std::string& path, std::uint64_t offset, std::uint64_t size,

@@ -31,6 +31,9 @@ std::uint64_t hash_blocks(std::uint64_t bytes);
 /// The hash of a tensor out of its blocks' digests.
 std::string tensor_hash(std::span<const Digest> blocks);
 
+/// The hash of a tensor whose bytes are in memory; the threads of the present arena share its blocks.
+std::string tensor_hash_of(std::span<const std::byte> bytes);
+
 /// XXH3-128 of bytes that come in parts.
 class StreamHash {
  public:

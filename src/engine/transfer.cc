@@ -38,34 +38,6 @@ void sort_and_merge(Box& box) {
   }
 }
 
-// A box in bytes, or nothing where the piece copies nothing.
-std::optional<Box> lower(const Piece& piece, const PlannedTensor& output) {
-  const int bits = bits_of(output.view.dtype);
-  bool whole = true;
-  Box box{to_bytes(piece.source_offset, bits, whole), to_bytes(piece.output_offset, bits, whole), 0, {}};
-  std::int64_t run = 1;  // elements that stand side by side on both sides
-  for (auto loop = piece.loops.rbegin(); loop != piece.loops.rend(); ++loop) {
-    if (loop->extent <= 0) return std::nullopt;
-    if (loop->extent == 1) continue;
-    if (loop->output_stride == 0) throw std::logic_error("a piece of the plan fills one element twice");
-    if (box.loops.empty() && loop->source_stride == run && loop->output_stride == run) {
-      run *= loop->extent;
-      continue;
-    }
-    box.loops.push_back({static_cast<std::uint64_t>(loop->extent), to_bytes(loop->source_stride, bits, whole),
-                         to_bytes(loop->output_stride, bits, whole)});
-  }
-  box.run = to_bytes(run, bits, whole);
-  if (!whole) {
-    throw UserError(
-        {"", 0, 0, {}, output.key, ""},
-        fmt::format("{} elements of {} bits cannot be moved one by one", name_of(output.view.dtype), bits),
-        "Only transforms that move whole bytes of such tensors are possible.");
-  }
-  sort_and_merge(box);
-  return box;
-}
-
 void index(Target& target) {
   std::stable_sort(target.pieces.begin(), target.pieces.end(), [](const BytePiece& a, const BytePiece& b) {
     return a.box.target_offset < b.box.target_offset;
@@ -141,6 +113,33 @@ struct Clipper {
 };
 
 }  // namespace
+
+std::optional<Box> lower(const Piece& piece, const PlannedTensor& output) {
+  const int bits = bits_of(output.view.dtype);
+  bool whole = true;
+  Box box{to_bytes(piece.source_offset, bits, whole), to_bytes(piece.output_offset, bits, whole), 0, {}};
+  std::int64_t run = 1;  // elements that stand side by side on both sides
+  for (auto loop = piece.loops.rbegin(); loop != piece.loops.rend(); ++loop) {
+    if (loop->extent <= 0) return std::nullopt;
+    if (loop->extent == 1) continue;
+    if (loop->output_stride == 0) throw std::logic_error("a piece of the plan fills one element twice");
+    if (box.loops.empty() && loop->source_stride == run && loop->output_stride == run) {
+      run *= loop->extent;
+      continue;
+    }
+    box.loops.push_back({static_cast<std::uint64_t>(loop->extent), to_bytes(loop->source_stride, bits, whole),
+                         to_bytes(loop->output_stride, bits, whole)});
+  }
+  box.run = to_bytes(run, bits, whole);
+  if (!whole) {
+    throw UserError(
+        {"", 0, 0, {}, output.key, ""},
+        fmt::format("{} elements of {} bits cannot be moved one by one", name_of(output.view.dtype), bits),
+        "Only transforms that move whole bytes of such tensors are possible.");
+  }
+  sort_and_merge(box);
+  return box;
+}
 
 std::uint64_t end_of(const Box& box) {
   std::uint64_t end = box.target_offset + box.run;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -38,10 +39,13 @@ struct Transfer {
   std::vector<Target> targets;
 };
 
+/// A piece of an output in bytes, or nothing where it copies nothing. Throws UserError where elements of less
+/// than a byte do not move in whole bytes.
+std::optional<Box> lower(const Piece& piece, const PlannedTensor& output);
+
 /// The transfer that fills the plan's outputs (targets, parallel to Plan::outputs, files are Plan::shards)
-/// out of the checkpoint's tensors (sources, parallel to Checkpoint::tensors). Throws UserError where
-/// elements of less than a byte do not move in whole bytes, std::logic_error where a piece leaves its
-/// tensors.
+/// out of the checkpoint's tensors (sources, parallel to Checkpoint::tensors). Throws as lower()
+/// does, and std::logic_error where a piece leaves its tensors.
 Transfer make_transfer(const Plan& plan, const Checkpoint& source);
 
 /// The transfer that goes back: sources and targets swapped. Sources that were not read have no pieces.

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/diagnostics.h"
+#include "engine/hash.h"
 #include "parity/weights.h"
 
 namespace tenon {
@@ -56,7 +57,8 @@ class Preparation {
         bytes.push_back(tensor.bytes.get());
       }
     }
-    tbb::parallel_for(std::size_t{0}, out.size(), [&](std::size_t i) { out[i].hash = hash_of(*bytes[i]); });
+    tbb::parallel_for(std::size_t{0}, out.size(),
+                      [&](std::size_t i) { out[i].hash = tensor_hash_of(*bytes[i]); });
     return out;
   }
 
@@ -78,9 +80,8 @@ class Preparation {
       tbb::parallel_for(std::size_t{0}, outputs.size(), [&](std::size_t i) {
         const PlannedTensor& planned = request_.plan.outputs[outputs[i]];
         tensors[i] = {planned.key, planned.view.dtype, planned.view.shape,
-                      request_.fused == nullptr
-                          ? std::make_shared<const Bytes>(gather(planned.view, sources_))
-                          : read_fused(planned)};
+                      request_.fused == nullptr ? std::make_shared<const Bytes>(gather(planned, sources_))
+                                                : read_fused(planned)};
       });
     }
     out_.result.fused_tensors = hashed(out_.fused);

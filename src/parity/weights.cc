@@ -13,7 +13,7 @@
 
 #include "base/diagnostics.h"
 #include "checkpoint/file.h"
-#include "engine/hash.h"
+#include "engine/transfer.h"
 
 namespace tenon {
 namespace {
@@ -111,16 +111,13 @@ std::vector<Piece> cut_pieces(const View& view) {
   return out;
 }
 
-Bytes gather(const View& view, const SourceBytes& sources) {
-  Bytes out(byte_size(view.dtype, view.shape).value());
-  const auto pieces = cut_pieces(view);
+Bytes gather(const PlannedTensor& output, const SourceBytes& sources) {
+  Bytes out(output.bytes);
+  const auto pieces = cut_pieces(output.view);
   tbb::parallel_for(std::size_t{0}, pieces.size(), [&](std::size_t i) {
     const std::byte* const source = sources.at(pieces[i].source)->data();
-    for_each_run(pieces[i], element_size_of(view),
-                 [&](std::int64_t from, std::int64_t to, std::int64_t bytes) {
-                   copy_run(out.data() + to, source + from, bytes);
-                   return true;
-                 });
+    if (const auto box = lower(pieces[i], output))
+      copy_box(*box, source + box->source_offset, out.data() + box->target_offset);
   });
   return out;
 }
@@ -147,18 +144,6 @@ void scatter(const std::vector<Piece>& pieces, std::size_t element_size, const B
       return true;
     });
   });
-}
-
-std::string hash_of(const Bytes& bytes) {
-  std::vector<Digest> blocks(hash_blocks(bytes.size()));
-  tbb::parallel_for(std::size_t{0}, blocks.size(), [&](std::size_t i) {
-    const std::size_t begin = i * kHashBlock;
-    StreamHash hash;
-    hash.reset();
-    hash.update(std::span(bytes).subspan(begin, std::min<std::size_t>(kHashBlock, bytes.size() - begin)));
-    blocks[i] = hash.digest();
-  });
-  return tensor_hash(blocks);
 }
 
 }  // namespace tenon

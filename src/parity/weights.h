@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -36,16 +35,15 @@ std::vector<std::uint32_t> sources_of(const View& view);
 /// A view's pieces, cut so that many threads find work in them.
 std::vector<Piece> cut_pieces(const View& view);
 
-/// What the view makes of its sources. Elements of whole bytes only (bits_of(dtype) >= 8).
-Bytes gather(const View& view, const SourceBytes& sources);
+/// What the plan makes of the sources, by the engine's copy loops. Throws UserError where elements of less
+/// than a byte do not move in whole bytes.
+Bytes gather(const PlannedTensor& output, const SourceBytes& sources);
 
-/// Is every element that the view takes from its sources where it should be in `bytes`?
+/// Is every element that the view takes from its sources where it should be in `bytes`? A plain walk over
+/// elements of whole bytes, which shares nothing with the engine, as is that of scatter().
 bool gathered(const View& view, const SourceBytes& sources, const Bytes& bytes);
 
 /// The way back: puts the elements of the pieces, which have one source, where they came from.
 void scatter(const std::vector<Piece>& pieces, std::size_t element_size, const Bytes& bytes, Bytes& source);
-
-/// "xxh3-128:...", the hash of a tensor as manifests have it.
-std::string hash_of(const Bytes& bytes);
 
 }  // namespace tenon

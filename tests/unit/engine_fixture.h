@@ -103,14 +103,7 @@ inline EngineOptions quick_options(int threads) {
 
 /// The hash of a tensor, over its bytes in memory.
 inline std::string hash_of(const std::string& bytes) {
-  std::vector<Digest> blocks;
-  for (std::size_t at = 0; at == 0 || at < bytes.size(); at += kHashBlock) {
-    StreamHash hash;
-    hash.update(
-        std::as_bytes(std::span(bytes)).subspan(at, std::min<std::size_t>(kHashBlock, bytes.size() - at)));
-    blocks.push_back(hash.digest());
-  }
-  return tensor_hash(blocks);
+  return tensor_hash_of(std::as_bytes(std::span(bytes)));
 }
 
 /// Appends an output to a plan; `shard` must be the last one or the one after.

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <tbb/parallel_for.h>
-#include <tbb/parallel_for_each.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,6 +9,7 @@
 
 #include "base/diagnostics.h"
 #include "engine/hash.h"
+#include "parity/parallel_each.h"
 #include "parity/weights.h"
 
 namespace tenon {
@@ -43,8 +43,9 @@ class Preparation {
       }
     }
     const TensorReader reader(request_.original);
-    tbb::parallel_for_each(sources_.begin(), sources_.end(),
-                           [&](auto& source) { source.second = reader.read(source.first); });
+    std::vector<SourceBytes::iterator> all;
+    for (auto i = sources_.begin(); i != sources_.end(); ++i) all.push_back(i);
+    parallel_each(all.size(), [&](std::size_t i) { all[i]->second = reader.read(all[i]->first); });
   }
 
   // Every tensor of a side with its key, in order of names.
@@ -77,7 +78,7 @@ class Preparation {
       const auto& outputs = weight.second;
       auto& tensors = out_.fused[weight.first];
       tensors.resize(outputs.size());
-      tbb::parallel_for(std::size_t{0}, outputs.size(), [&](std::size_t i) {
+      parallel_each(outputs.size(), [&](std::size_t i) {
         const PlannedTensor& planned = request_.plan.outputs[outputs[i]];
         tensors[i] = {planned.key, planned.view.dtype, planned.view.shape,
                       request_.fused == nullptr ? std::make_shared<const Bytes>(gather(planned, sources_))

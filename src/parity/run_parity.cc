@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -131,25 +132,39 @@ std::size_t modules_at_once(const std::vector<ModuleRequest>& requests) {
       std::clamp<std::uint64_t>(std::min(memory / 4, kBudget) / largest, 1, kMost));
 }
 
+// A module that is ready, or why it cannot be.
+struct Prepared {
+  std::size_t request = 0;
+  std::shared_ptr<PreparedModule> module;
+  std::exception_ptr failure;
+};
+
+Prepared prepared(const std::vector<ModuleRequest>& requests, std::size_t i) {
+  try {
+    return {i, std::make_shared<PreparedModule>(prepare_module(requests[i])), nullptr};
+  } catch (...) {
+    return {i, nullptr, std::current_exception()};
+  }
+}
+
 // Modules are read, hashed and compared byte by byte on all threads while earlier ones are computed with, in
-// order.
+// order. A failure comes out in its module's turn, so that the first module that fails is the one that is
+// told.
 void check_all(const std::vector<ModuleRequest>& requests, Backend& backend, ParityResult& result) {
-  using Prepared = std::pair<std::size_t, std::shared_ptr<PreparedModule>>;
   std::size_t next = 0;
   const auto take = [&](tbb::flow_control& flow) -> std::size_t {
     if (next == requests.size()) flow.stop();
     return next++;
   };
-  const auto prepare = [&](std::size_t i) -> Prepared {
-    return {i, std::make_shared<PreparedModule>(prepare_module(requests[i]))};
-  };
-  const auto check = [&](const Prepared& prepared) {
-    const ModuleRequest& request = requests[prepared.first];
+  const auto prepare = [&](std::size_t i) { return prepared(requests, i); };
+  const auto check = [&](const Prepared& ready) {
+    if (ready.failure) std::rethrow_exception(ready.failure);
+    const ModuleRequest& request = requests[ready.request];
     if (request.options.progress)
-      request.options.progress(prepared.first, requests.size(), request.instance.path);
+      request.options.progress(ready.request, requests.size(), request.instance.path);
     // Isolated, so that no thread waiting here begins to read another module instead.
     tbb::this_task_arena::isolate(
-        [&] { result.modules.push_back(check_module(request, std::move(*prepared.second), backend)); });
+        [&] { result.modules.push_back(check_module(request, std::move(*ready.module), backend)); });
   };
   tbb::parallel_pipeline(modules_at_once(requests),
                          tbb::make_filter<void, std::size_t>(tbb::filter_mode::serial_in_order, take) &

@@ -71,7 +71,8 @@ RuleFile rules_from(const std::string& text) {
   return file;
 }
 
-ParityResult parity_of(const Checkpoint& checkpoint, const std::string& rules, ParityOptions options = {}) {
+ParityResult parity_of(const Checkpoint& checkpoint, const std::string& rules, ParityOptions options = {},
+                       const Checkpoint* fused = nullptr) {
   RuleSet set;
   set.files = {rules_from(rules)};
   set.transforms = set.files.front().transforms;
@@ -79,7 +80,7 @@ ParityResult parity_of(const Checkpoint& checkpoint, const std::string& rules, P
   for (auto& transform : set.transforms) resolve(transform, checkpoint.config, diagnostics);
   diagnostics.throw_if_errors();
   const Plan plan = build_plan(checkpoint, set, {});
-  return run_parity(checkpoint, set, plan, nullptr, options, *open_backend(BackendChoice::kCpu));
+  return run_parity(checkpoint, set, plan, fused, options, *open_backend(BackendChoice::kCpu));
 }
 
 const std::string kGateUp = R"(
@@ -180,6 +181,24 @@ TEST_CASE("parity: one layer of several, where asked for") {
   const ParityResult result = parity_of(made.checkpoint, with(kGateUp, "ACT", "silu"), options);
   REQUIRE(result.modules.size() == 1);
   CHECK(result.modules[0].path == "layers.1.mlp");
+}
+
+TEST_CASE("parity: of several modules that cannot be read, the first one is told") {
+  std::vector<std::pair<std::string, Shape>> tensors;
+  for (const char* layer : {"0", "1", "2", "3", "4", "5"}) {
+    const std::string path = std::string("layers.") + layer + ".mlp.";
+    for (const char* weight : {"down_proj", "gate_proj", "up_proj"})
+      tensors.emplace_back(path + weight + ".weight", Shape{24, 24});
+  }
+  const MadeCheckpoint made(tensors, "{}");
+  for (int round = 0; round < 50; ++round) {
+    try {
+      parity_of(made.checkpoint, with(kGateUp, "ACT", "silu"), {}, &made.checkpoint);
+      FAIL("the original is no fused checkpoint");
+    } catch (const UserError& error) {
+      CHECK(error.diagnostics().front().place.inside == "layers.0.mlp.gate_up_proj.weight");
+    }
+  }
 }
 
 TEST_CASE("parity: nothing compared is a failure") {

@@ -77,10 +77,9 @@ std::vector<std::size_t> choose(const Routing& r, std::vector<T> choice) {
 }
 
 template <typename T>
-std::vector<T> choice_of(const std::vector<T>& scores, const Array<float>* correction) {
+std::vector<T> choice_of(const std::vector<T>& scores, const std::vector<float>& correction) {
   std::vector<T> out = scores;
-  for (std::size_t e = 0; correction != nullptr && e < out.size(); ++e)
-    out[e] += static_cast<T>((*correction)[e]);
+  for (std::size_t e = 0; e < correction.size(); ++e) out[e] += static_cast<T>(correction[e]);
   return out;
 }
 
@@ -119,9 +118,9 @@ struct Expert {
 };
 
 // Matrix e of a stack.
-Matrix layer_of_stack(const Array<float>& stack, std::int64_t e, bool transposed) {
-  const std::int64_t rows = stack.shape[1];
-  const std::int64_t columns = stack.shape[2];
+Matrix layer_of_stack(const Weight& stack, std::int64_t e, bool transposed) {
+  const std::int64_t rows = stack.shape()[1];
+  const std::int64_t columns = stack.shape()[2];
   const std::int64_t first = e * rows * columns;
   if (transposed) return {&stack, first, columns, rows, 1, columns};
   return {&stack, first, rows, columns, columns, 1};
@@ -130,9 +129,9 @@ Matrix layer_of_stack(const Array<float>& stack, std::int64_t e, bool transposed
 template <typename T>
 std::vector<Expert> separate_stacks_of(const Call<T>& call) {
   const bool transposed = call.attributes().flag("transposed");
-  const Array<float>* const gate = call.weight("gate");
+  const Weight* const gate = call.weight("gate");
   std::vector<Expert> out;
-  for (std::int64_t e = 0; e < call.weight("up")->shape[0]; ++e) {
+  for (std::int64_t e = 0; e < call.weight("up")->shape()[0]; ++e) {
     out.push_back({std::nullopt, layer_of_stack(*call.weight("up"), e, transposed),
                    layer_of_stack(*call.weight("down"), e, transposed)});
     if (gate != nullptr) out.back().gate = layer_of_stack(*gate, e, transposed);
@@ -143,8 +142,8 @@ std::vector<Expert> separate_stacks_of(const Call<T>& call) {
 template <typename T>
 std::vector<Expert> experts_of(const Call<T>& call) {
   std::vector<Expert> out;
-  const auto whole = [](const Array<float>& w) {
-    return Matrix{&w, 0, w.shape[0], w.shape[1], w.shape[1], 1};
+  const auto whole = [](const Weight& w) {
+    return Matrix{&w, 0, w.shape()[0], w.shape()[1], w.shape()[1], 1};
   };
   if (call.step.operation == "experts") {
     for (std::size_t e = 0; e < call.count("up"); ++e) {
@@ -154,16 +153,16 @@ std::vector<Expert> experts_of(const Call<T>& call) {
     return out;
   }
   if (call.count("gate_up") == 0) return separate_stacks_of(call);
-  const Array<float>& gate_up = *call.weight("gate_up");
-  const Array<float>& down = *call.weight("down");
+  const Weight& gate_up = *call.weight("gate_up");
+  const Weight& down = *call.weight("down");
   const bool transposed = call.attributes().flag("transposed");
   const bool interleaved = call.attributes().flag("interleaved");
-  const std::int64_t hidden = gate_up.shape[transposed ? 1 : 2];
-  const std::int64_t inner = gate_up.shape[transposed ? 2 : 1] / 2;
+  const std::int64_t hidden = gate_up.shape()[transposed ? 1 : 2];
+  const std::int64_t inner = gate_up.shape()[transposed ? 2 : 1] / 2;
   // Strides of one expert's output rows and of its inputs.
   const std::int64_t row = transposed ? 1 : hidden;
   const std::int64_t column = transposed ? 2 * inner : 1;
-  for (std::int64_t e = 0; e < gate_up.shape[0]; ++e) {
+  for (std::int64_t e = 0; e < gate_up.shape()[0]; ++e) {
     const std::int64_t first = e * 2 * inner * hidden;
     const std::int64_t second = first + (interleaved ? 1 : inner) * row;
     const std::int64_t step = interleaved ? 2 * row : row;
@@ -199,6 +198,7 @@ template <typename T>
 void cpu_route(const Call<T>& call, std::vector<Array<T>>& out) {
   const Array<T>& logits = call.value("logits");
   const Routing r(call.step, logits.columns());
+  const auto correction = numbers_of(call.weight("correction"));
   for (std::size_t t = 0; t < static_cast<std::size_t>(logits.rows()); ++t) {
     const auto scores = scores_of(r, logits.data.data() + t * r.experts);
     std::vector<std::size_t> chosen;
@@ -206,7 +206,7 @@ void cpu_route(const Call<T>& call, std::vector<Array<T>>& out) {
       for (std::size_t j = 0; j < r.k; ++j)
         chosen.push_back(static_cast<std::size_t>(call.forced->at(t * r.k + j)));
     } else {
-      chosen = choose(r, choice_of(scores, call.weight("correction")));
+      chosen = choose(r, choice_of(scores, correction));
     }
     T sum = 0;
     for (const auto e : chosen) sum += scores.at(e);
@@ -223,6 +223,7 @@ template void cpu_route(const Call<double>&, std::vector<Array<double>>&);
 void bound_route(const BoundCall& call, std::vector<Array<double>>& out) {
   const Array<double>& logits = call.exact.value("logits");
   const Routing r(call.exact.step, logits.columns());
+  const auto correction = numbers_of(call.exact.weight("correction"));
   for (std::size_t t = 0; t < static_cast<std::size_t>(logits.rows()); ++t) {
     const double* const row = logits.data.data() + t * r.experts;
     const double* const bound = call.bound("logits").data.data() + t * r.experts;
@@ -236,7 +237,7 @@ void bound_route(const BoundCall& call, std::vector<Array<double>>& out) {
     std::vector<double> errors(r.experts);
     for (std::size_t e = 0; e < r.experts; ++e)
       errors[e] = scores[e] * (std::expm1(bound[e] + largest + own) + own);
-    const auto choice = choice_of(scores, call.exact.weight("correction"));
+    const auto choice = choice_of(scores, correction);
     std::vector<double> choice_errors = errors;
     for (std::size_t e = 0; e < r.experts; ++e) choice_errors[e] += call.accuracy.u * std::abs(choice[e]);
     std::vector<int> chosen;
@@ -326,10 +327,10 @@ void bound_experts(const BoundCall& call, std::vector<Array<double>>& out) {
     std::vector<double> gate(inner), gate_bound(inner), up(inner), up_bound(inner), hidden(inner),
         hidden_bound(inner);
     multiply(call.exact, rows.data(), m, experts[e].up, up.data());
-    bound_product(call, rows.data(), rows_bound.data(), m, experts[e].up, nullptr, up_bound.data());
+    bound_product(call, rows.data(), rows_bound.data(), m, experts[e].up, {}, up_bound.data());
     if (experts[e].gate) {
       multiply(call.exact, rows.data(), m, *experts[e].gate, gate.data());
-      bound_product(call, rows.data(), rows_bound.data(), m, *experts[e].gate, nullptr, gate_bound.data());
+      bound_product(call, rows.data(), rows_bound.data(), m, *experts[e].gate, {}, gate_bound.data());
     }
     for (std::size_t i = 0; i < inner; ++i) {
       const double u = accuracy.rounded(up[i], up_bound[i]);
@@ -348,7 +349,7 @@ void bound_experts(const BoundCall& call, std::vector<Array<double>>& out) {
     }
     std::vector<double> result(pairs[e].size() * width), result_bound(pairs[e].size() * width);
     multiply(call.exact, hidden.data(), m, experts[e].down, result.data());
-    bound_product(call, hidden.data(), hidden_bound.data(), m, experts[e].down, nullptr, result_bound.data());
+    bound_product(call, hidden.data(), hidden_bound.data(), m, experts[e].down, {}, result_bound.data());
     const double gamma = accuracy.gamma(static_cast<double>(k));
     for (std::size_t i = 0; i < result.size(); ++i) {
       const std::size_t pair = pairs[e][i / width];

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <stdexcept>
 
 #include "parity/cpu_operations.h"
 
@@ -116,11 +117,14 @@ template void cpu_patches(const Call<double>&, std::vector<Array<double>>&);
 template <typename T>
 void cpu_embedding(const Call<T>& call, std::vector<Array<T>>& out) {
   const Array<T>& ids = call.value("ids");
-  const Array<float>& table = *call.weight("weight");
-  const auto columns = static_cast<std::size_t>(table.columns());
+  const Weight& table = *call.weight("weight");
+  const auto columns = static_cast<std::size_t>(table.shape().back());
+  std::vector<float> row(columns);
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    for (std::size_t c = 0; c < columns; ++c)
-      out[0][i * columns + c] = table.data.at(static_cast<std::size_t>(ids[i]) * columns + c);
+    const auto id = static_cast<std::int64_t>(ids[i]);
+    if (id < 0 || id >= table.shape().front()) throw std::out_of_range("the embedding has no such row");
+    table.read(static_cast<std::size_t>(id) * columns, columns, row.data());
+    std::copy(row.begin(), row.end(), out[0].data.begin() + static_cast<std::ptrdiff_t>(i * columns));
   }
 }
 template void cpu_embedding(const Call<float>&, std::vector<Array<float>>&);

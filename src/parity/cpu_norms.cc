@@ -8,18 +8,18 @@ namespace {
 struct Norm {
   template <typename T>
   explicit Norm(const Call<T>& call)
-      : weight(call.weight("weight")),
-        bias(call.weight("bias")),
+      : weight(numbers_of(call.weight("weight"))),
+        bias(numbers_of(call.weight("bias"))),
         epsilon(call.attributes().real("epsilon")),
         offset(call.attributes().real("offset", 0)) {}
   template <typename T>
   T factor(std::size_t i) const {
-    return weight == nullptr ? T{1} : static_cast<T>((*weight)[i]) + static_cast<T>(offset);
+    return weight.empty() ? T{1} : static_cast<T>(weight[i]) + static_cast<T>(offset);
   }
   double factor_size(std::size_t i) const { return std::abs(factor<double>(i)); }
 
-  const Array<float>* weight;
-  const Array<float>* bias;
+  std::vector<float> weight;  // empty: none
+  std::vector<float> bias;
   double epsilon;
   double offset;
 };
@@ -32,7 +32,7 @@ void scale_row(const Norm& norm, const T* z, std::size_t n, T* out) {
   const T inverse = 1 / std::sqrt(squares / static_cast<T>(n) + static_cast<T>(norm.epsilon));
   for (std::size_t i = 0; i < n; ++i) {
     out[i] = z[i] * inverse * norm.factor<T>(i);
-    if (norm.bias != nullptr) out[i] += static_cast<T>((*norm.bias)[i]);
+    if (!norm.bias.empty()) out[i] += static_cast<T>(norm.bias[i]);
   }
 }
 
@@ -57,8 +57,8 @@ void scale_row_bound(const Accuracy& accuracy, const Norm& norm, const double* z
     // Rounding: 1 / s, the two products, the weight's offset, and the normalised row itself, which some
     // modules round to the format before they scale it.
     out[i] = factor * (moved + size * (inverse + accuracy.gamma(4) + accuracy.out) + accuracy.tiny);
-    if (norm.bias != nullptr)
-      out[i] += accuracy.u * (factor * size + std::abs(static_cast<double>((*norm.bias)[i])));
+    if (!norm.bias.empty())
+      out[i] += accuracy.u * (factor * size + std::abs(static_cast<double>(norm.bias[i])));
   }
 }
 

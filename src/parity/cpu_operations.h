@@ -11,6 +11,7 @@
 #include "parity/attributes.h"
 #include "parity/number_format.h"
 #include "parity/program.h"
+#include "parity/weight.h"
 
 namespace tenon {
 
@@ -22,14 +23,14 @@ using Routes = std::vector<std::vector<int>>;
 
 /// out[m, n] = sum_k x[m, k] w[n, k], w being part of a weight, with any strides; |w| where `absolute`.
 struct Matrix {
-  const Array<float>* weight;
+  const Weight* weight;
   std::int64_t first;  // the element where it begins
   std::int64_t n, k;
   std::int64_t row_stride, column_stride;  // of n and of k, in elements
   bool absolute = false;
 };
 
-/// Takes FP64 products where the weights are: an Array<float> then is a name for a weight, and holds no data.
+/// Takes FP64 products where the weights are: a Weight then is a name for one, and need not hold data.
 class Products {
  public:
   virtual ~Products() = default;
@@ -39,9 +40,9 @@ class Products {
 template <typename T>
 struct Call {
   const BoundStep& step;
-  const std::vector<Array<T>>& values;              // by slot
-  const std::vector<const Array<float>*>& weights;  // by slot, nullptr for values
-  const std::vector<Shape>& shapes;                 // by slot
+  const std::vector<Array<T>>& values;  // by slot
+  const SlotWeights& weights;
+  const std::vector<Shape>& shapes;  // by slot
   Order order = Order::kLibrary;
   const std::vector<int>* forced = nullptr;    // the experts to take, whatever the scores
   const NumberFormat* inner_format = nullptr;  // what values inside the operation are rounded to, if at all
@@ -59,7 +60,7 @@ struct Call {
   /// A value inside the operation, as it is kept.
   T kept(T value) const { return inner_format == nullptr ? value : round_to(*inner_format, value); }
   /// nullptr where the operand was left out.
-  const Array<float>* weight(const std::string& operand, std::size_t i = 0) const {
+  const Weight* weight(const std::string& operand, std::size_t i = 0) const {
     return count(operand) <= i ? nullptr : weights[static_cast<std::size_t>(slot(operand, i))];
   }
 };
@@ -172,14 +173,15 @@ void bound_route(const BoundCall&, std::vector<Array<double>>&);
 void bound_experts(const BoundCall&, std::vector<Array<double>>&);
 
 // What several of them share.
+// cpu_products.cc
 
 /// By the call's order of summation and where it takes its products.
 template <typename T>
 void multiply(const Call<T>& call, const T* x, std::int64_t m, const Matrix& w, T* out);
 
-/// E = |W| (gamma(n) (|x| + Ex) + Ex) + gamma(n) |b|, the bound of x W^T + b, for m rows.
+/// E = |W| (gamma(n) (|x| + Ex) + Ex) + gamma(n) |b|, the bound of x W^T + b, for m rows. No bias: empty.
 void bound_product(const BoundCall& call, const double* x, const double* x_bound, std::int64_t m,
-                   const Matrix& w, const float* bias, double* out);
+                   const Matrix& w, const std::vector<float>& bias, double* out);
 
 enum class Activation { kSilu, kGelu, kGeluTanh, kRelu, kRelu2 };
 Activation activation_of(const std::string& name);

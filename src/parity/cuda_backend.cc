@@ -18,7 +18,7 @@ class CudaProducts : public Products {
  public:
   CudaProducts(const CudaModule& module, DeviceMemory& memory) : module_(module), memory_(memory) {}
 
-  void name(const Array<float>* weight, const tenon_tensor& tensor) { weights_[weight] = tensor; }
+  void name(const Weight* weight, const tenon_tensor& tensor) { weights_[weight] = tensor; }
 
   void multiply(const double* x, std::int64_t m, const Matrix& w, double* out) override {
     if (m == 0 || w.n == 0) return;
@@ -59,7 +59,7 @@ class CudaProducts : public Products {
 
   const CudaModule& module_;
   DeviceMemory& memory_;
-  std::map<const Array<float>*, tenon_tensor> weights_;
+  std::map<const Weight*, tenon_tensor> weights_;
 };
 
 // The weights that a step's reference multiplies by, and so takes through CudaProducts; it reads the others
@@ -116,20 +116,21 @@ class CudaBackend : public Backend {
   Reference reference(const Evaluation& e, const Routes& forced) override {
     CudaProducts products(*module_, memory_);
     const CudaWeights& weights = gpu_weights(e.weights);
-    std::map<int, Array<float>>
-        arrays;  // by slot: a weight's shape, and its numbers where the host needs them
+    // By slot: a weight's shape, and its numbers where the host needs them.
+    std::map<int, Array<float>> arrays;
+    std::map<int, ArrayWeight> names;
+    Given given{e.inputs, SlotWeights(e.program.shapes.size(), nullptr)};
     for (const auto& [name, tensor] : weights.slots) {
       const auto slot = e.program.slots.find(name);
       if (slot == e.program.slots.end()) continue;
       Array<float>& array = arrays[slot->second];
       array.shape = e.program.shapes[static_cast<std::size_t>(slot->second)];
       if (read_by_host(e.program, slot->second)) array = numbers_.download(tensor.tensor, array.shape);
-      products.name(&array, tensor.tensor);
+      const Weight& weight = names.try_emplace(slot->second, array).first->second;
+      products.name(&weight, tensor.tensor);
+      given.weights[static_cast<std::size_t>(slot->second)] = &weight;
     }
-    Given given(e.program.shapes.size(), nullptr);
-    for (std::size_t i = 0; i < e.inputs.size(); ++i) given[i] = &e.inputs[i];
-    for (const auto& [slot, array] : arrays) given[static_cast<std::size_t>(slot)] = &array;
-    return evaluate_reference(e.program, given, e.inputs.size(), &forced, {accuracy(e.format), &products});
+    return evaluate_reference(e.program, given, &forced, {accuracy(e.format), &products});
   }
 
   // The median of a few runs; the run that was judged has warmed up what there is to warm up.

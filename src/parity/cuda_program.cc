@@ -1,6 +1,7 @@
 #include "parity/cuda_program.h"
 
 #include <algorithm>
+#include <deque>
 #include <span>
 
 #include "parity/cpu_operations.h"
@@ -84,16 +85,17 @@ void CudaProgram::run(int mode) {
 void CudaProgram::run_on_host(const BoundStep& step, int mode) {
   const DeviceNumbers numbers(module_, memory_);
   std::vector<Array<float>> values(program_.shapes.size());
-  Given given(program_.shapes.size(), nullptr);
+  std::deque<ArrayWeight> arrays;
+  SlotWeights weights(program_.shapes.size(), nullptr);
   for (const auto& [operand, slots] : step.operands) {
     for (const int slot : slots) {
       const auto i = static_cast<std::size_t>(slot);
       values[i] = numbers.download(values_[i].tensor, program_.shapes[i]);
-      given[i] = &values[i];
+      weights[i] = &arrays.emplace_back(values[i]);
     }
   }
   const Order order = mode == TENON_FIXED_ORDER ? Order::kFixed : Order::kLibrary;
-  const auto results = evaluate_step(program_, step, values, given, format_, order);
+  const auto results = evaluate_step(program_, step, values, weights, format_, order);
   for (std::size_t i = 0; i < results.size(); ++i) {
     DeviceTensor& to = values_[static_cast<std::size_t>(step.out[i])];
     to = to.tensor.dtype == TENON_I32 ? numbers.upload_integers(results[i])

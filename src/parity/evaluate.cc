@@ -11,10 +11,10 @@ std::size_t at(int slot) {
 }
 
 template <typename T>
-std::vector<Array<T>> begin_values(const BoundProgram& program, const Given& given, std::size_t inputs) {
+std::vector<Array<T>> begin_values(const BoundProgram& program, const std::vector<Array<float>>& inputs) {
   std::vector<Array<T>> values(program.shapes.size());
-  for (std::size_t i = 0; i < inputs; ++i)
-    values[i] = Array<T>(given[i]->shape, std::vector<T>(given[i]->data.begin(), given[i]->data.end()));
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    values[i] = Array<T>(inputs[i].shape, std::vector<T>(inputs[i].data.begin(), inputs[i].data.end()));
   return values;
 }
 
@@ -98,15 +98,15 @@ const CpuOperation& cpu_operation(const std::string& name) {
   return found->second;
 }
 
-Reference evaluate_reference(const BoundProgram& program, const Given& given, std::size_t inputs,
-                             const Routes* forced, const JudgedRun& judged) {
-  Reference out{begin_values<double>(program, given, inputs), {}};
+Reference evaluate_reference(const BoundProgram& program, const Given& given, const Routes* forced,
+                             const JudgedRun& judged) {
+  Reference out{begin_values<double>(program, given.inputs), {}};
   out.bounds.resize(program.shapes.size());
-  for (std::size_t i = 0; i < inputs; ++i) out.bounds[i] = Array<double>(program.shapes[i]);
+  for (std::size_t i = 0; i < given.inputs.size(); ++i) out.bounds[i] = Array<double>(program.shapes[i]);
   std::size_t route = 0;
   for (const auto& step : program.steps) {
     const CpuOperation& operation = cpu_operation(step.operation);
-    Call<double> call{step, out.values, given, program.shapes};
+    Call<double> call{step, out.values, given.weights, program.shapes};
     call.products = judged.products;
     if (step.operation == "route" && forced != nullptr) call.forced = &forced->at(route++);
     auto results = results_of<double>(program, step);
@@ -120,11 +120,11 @@ Reference evaluate_reference(const BoundProgram& program, const Given& given, st
 }
 
 std::vector<Array<float>> evaluate_step(const BoundProgram& program, const BoundStep& step,
-                                        const std::vector<Array<float>>& values, const Given& given,
+                                        const std::vector<Array<float>>& values, const SlotWeights& weights,
                                         const NumberFormat& format, Order order) {
   const CpuOperation& operation = cpu_operation(step.operation);
   const bool fused = order == Order::kLibrary && (step.inside || step.operation == "grouped_experts");
-  Call<float> call{step, values, given, program.shapes, order};
+  Call<float> call{step, values, weights, program.shapes, order};
   call.inner_format = fused ? nullptr : &format;
   auto results = results_of<float>(program, step);
   operation.run(call, results);
@@ -132,11 +132,10 @@ std::vector<Array<float>> evaluate_step(const BoundProgram& program, const Bound
   return results;
 }
 
-Computed evaluate(const BoundProgram& program, const Given& given, std::size_t inputs,
-                  const NumberFormat& format, Order order) {
-  Computed out{begin_values<float>(program, given, inputs), {}};
+Computed evaluate(const BoundProgram& program, const Given& given, const NumberFormat& format, Order order) {
+  Computed out{begin_values<float>(program, given.inputs), {}};
   for (const auto& step : program.steps) {
-    auto results = evaluate_step(program, step, out.values, given, format, order);
+    auto results = evaluate_step(program, step, out.values, given.weights, format, order);
     if (step.operation == "route") out.routes.push_back(indices_of(results[0]));
     keep(step, results, out.values);
   }

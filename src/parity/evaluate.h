@@ -10,9 +10,12 @@
 
 namespace tenon {
 
-/// What a program runs on: by slot, nullptr for the values that its steps make. Inputs and weights alike are
-/// numbers of the format, so FP32 holds them exactly.
-using Given = std::vector<const Array<float>*>;
+/// What a program runs on. Inputs, which are its first slots, and weights alike are numbers of the format, so
+/// that FP32 holds them exactly.
+struct Given {
+  const std::vector<Array<float>>& inputs;
+  SlotWeights weights;
+};
 
 struct Reference {
   std::vector<Array<double>> values;  // by slot
@@ -26,14 +29,13 @@ struct JudgedRun {
   Products* products = nullptr;
 };
 
-/// `forced`: the experts that the run to be judged chose; nullptr: choose. `inputs` says how many of the
-/// first slots are inputs rather than weights.
-Reference evaluate_reference(const BoundProgram& program, const Given& given, std::size_t inputs,
-                             const Routes* forced, const JudgedRun& judged);
+/// `forced`: the experts that the run to be judged chose; nullptr: choose.
+Reference evaluate_reference(const BoundProgram& program, const Given& given, const Routes* forced,
+                             const JudgedRun& judged);
 /// The same of a run by this backend.
-inline Reference evaluate_reference(const BoundProgram& program, const Given& given, std::size_t inputs,
+inline Reference evaluate_reference(const BoundProgram& program, const Given& given,
                                     const NumberFormat& format, const Routes* forced) {
-  return evaluate_reference(program, given, inputs, forced, {Accuracy::of(format), nullptr});
+  return evaluate_reference(program, given, forced, {Accuracy::of(format), nullptr});
 }
 
 struct Computed {
@@ -41,15 +43,13 @@ struct Computed {
   Routes routes;
 };
 
-/// One step of evaluate(): its results. Operands that are values are taken from `values`, weights from
-/// `given`.
+/// One step of evaluate(): its results.
 std::vector<Array<float>> evaluate_step(const BoundProgram& program, const BoundStep& step,
-                                        const std::vector<Array<float>>& values, const Given& given,
+                                        const std::vector<Array<float>>& values, const SlotWeights& weights,
                                         const NumberFormat& format, Order order);
 
 /// kFixed: every sum in one order, every result rounded to the format. kLibrary: sums by OpenBLAS, and what
 /// stays inside a fused operation keeps its FP32.
-Computed evaluate(const BoundProgram& program, const Given& given, std::size_t inputs,
-                  const NumberFormat& format, Order order);
+Computed evaluate(const BoundProgram& program, const Given& given, const NumberFormat& format, Order order);
 
 }  // namespace tenon

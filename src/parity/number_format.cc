@@ -28,14 +28,26 @@ constexpr Digits digits_of(DType dtype) {
 }
 
 float from_half(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 0x1f;
-  const int fraction = bits & 0x3ff;
-  const float sign = (bits & 0x8000) != 0 ? -1.0F : 1.0F;
-  if (exponent == 0x1f)
-    return fraction == 0 ? sign * std::numeric_limits<float>::infinity()
-                         : std::numeric_limits<float>::quiet_NaN();
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
-  return sign * std::ldexp(static_cast<float>(fraction + 0x400), exponent - 25);
+  // Exponent and fraction at FP32's places are 2^112 too small as a number, subnormals included.
+  const std::uint32_t size = (bits & 0x7fffU) << 13;
+  const float value = std::bit_cast<float>(size) * 0x1p112F;
+  // Infinity and NaN: all of FP32's exponent bits are set.
+  const std::uint32_t out = size < 0x0f800000U ? std::bit_cast<std::uint32_t>(value) : size | 0x7f800000U;
+  return std::bit_cast<float>(out | (bits & 0x8000U) << 16);
+}
+
+// Without branches, so that a loop over it becomes vectors.
+float to_half(float value) {
+  const float size = std::abs(value);
+  // A normal number's last 13 bits are rounded away, ties to even.
+  std::uint32_t bits = std::bit_cast<std::uint32_t>(size);
+  bits += 0xfff + ((bits >> 13) & 1);
+  const float normal = std::bit_cast<float>(bits & ~0x1fffU);
+  // A subnormal one's last place is that of the numbers from 0.5 on.
+  const float subnormal = size + 0.5F - 0.5F;
+  float out = size < 0x1p-14F ? subnormal : normal;
+  out = out >= 0x1p16F ? std::numeric_limits<float>::infinity() : out;
+  return std::copysign(std::isnan(value) ? value : out, value);
 }
 
 template <typename T>
@@ -79,7 +91,7 @@ float round_to(const NumberFormat& format, float value) {
       return std::bit_cast<float>(bits & 0xffff0000U);
     }
     case DType::kF16:
-      return static_cast<float>(round_to(format, static_cast<double>(value)));
+      return to_half(value);
     default:
       return value;
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <stdexcept>
 
 namespace tenon {
 namespace {
@@ -82,25 +81,6 @@ std::vector<SliceRun> runs_of(const std::vector<std::size_t>& order) {
 bool changes_bytes(const ModuleWeights& weights, const WeightChange& change) {
   return std::any_of(change.begin(), change.end(),
                      [&](const WeightEdit& edit) { return edit_changes(weights, edit); });
-}
-
-void apply_edit(const WeightEdit& edit, const Shape& shape, std::size_t element_size,
-                std::span<const std::byte> before, std::span<std::byte> after) {
-  const auto move = [&](std::size_t from, std::size_t to, std::size_t count) {
-    std::memcpy(after.data() + to, before.data() + from, count);
-    return true;
-  };
-  switch (edit.kind) {
-    case WeightEdit::Kind::kReorder:
-      return for_each_move(edit, shape, element_size, move);
-    case WeightEdit::Kind::kTranspose:
-      return for_each_transposed(static_cast<std::size_t>(shape.front()), element_size, move);
-    case WeightEdit::Kind::kClear:
-      std::fill(after.begin(), after.end(), std::byte{0});
-      return;
-    default:
-      throw std::logic_error("this edit is no move");
-  }
 }
 
 }  // namespace tenon

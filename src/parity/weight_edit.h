@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -41,9 +40,5 @@ std::vector<SliceRun> runs_of(const std::vector<std::size_t>& order);
 
 /// Does the change leave the weights' bytes different?
 bool changes_bytes(const ModuleWeights& weights, const WeightChange& change);
-
-/// kReorder, kTranspose and kClear on a dense tensor of elements of so many bytes.
-void apply_edit(const WeightEdit& edit, const Shape& shape, std::size_t element_size,
-                std::span<const std::byte> before, std::span<std::byte> after);
 
 }  // namespace tenon

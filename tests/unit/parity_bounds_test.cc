@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <span>
 
 #include "parity/bind_program.h"
 #include "parity/compare.h"
@@ -38,14 +39,17 @@ Judged judge(const std::string& steps, const Array<float>& x,
   WeightShapes shapes;
   for (const auto& [name, w] : weights) shapes[name] = {w.shape};
   const BoundProgram program = bound(steps, x.shape, shapes);
-  Given given(program.shapes.size(), nullptr);
-  given[0] = &x;
-  for (const auto& [name, w] : weights)
-    given[static_cast<std::size_t>(program.slots.at(weight_slot(name, 0)))] = &w;
+  const std::vector<Array<float>> inputs = {x};
+  std::map<std::string, ArrayWeight> arrays;
+  Given given{inputs, SlotWeights(program.shapes.size(), nullptr)};
+  for (const auto& [name, w] : weights) {
+    given.weights[static_cast<std::size_t>(program.slots.at(weight_slot(name, 0)))] =
+        &arrays.try_emplace(name, w).first->second;
+  }
   const auto y = static_cast<std::size_t>(program.slots.at("y"));
   const auto against = [&](Order order) {
-    const Computed computed = evaluate(program, given, 1, format, order);
-    const Reference exact = evaluate_reference(program, given, 1, format, &computed.routes);
+    const Computed computed = evaluate(program, given, format, order);
+    const Reference exact = evaluate_reference(program, given, format, &computed.routes);
     return compare("y", exact.values[y], exact.bounds[y], computed.values[y], format);
   };
   return {against(Order::kLibrary), against(Order::kFixed)};
@@ -125,10 +129,11 @@ TEST_CASE("bounds: sums kept in half precision are outside them") {
   const Array<float> x = numbers({4, 1024}, dtype, "x");
   const Array<float> w = numbers({4, 1024}, dtype, "w");
   const BoundProgram program = bound("[{op: linear, x: x, weight: w, out: y}]", x.shape, {{"w", {w.shape}}});
-  Given given(program.shapes.size(), nullptr);
-  given[0] = &x;
-  given[static_cast<std::size_t>(program.slots.at(weight_slot("w", 0)))] = &w;
-  const Reference exact = evaluate_reference(program, given, 1, format, nullptr);
+  const std::vector<Array<float>> inputs = {x};
+  const ArrayWeight weight(w);
+  Given given{inputs, SlotWeights(program.shapes.size(), nullptr)};
+  given.weights[static_cast<std::size_t>(program.slots.at(weight_slot("w", 0)))] = &weight;
+  const Reference exact = evaluate_reference(program, given, format, nullptr);
   const auto y = static_cast<std::size_t>(program.slots.at("y"));
   Array<float> poor({4, 4});
   for (std::size_t i = 0; i < 16; ++i) {
@@ -163,11 +168,35 @@ TEST_CASE("number formats: rounding to nearest even, subnormals, overflow") {
   CHECK(round_to(half, 2051.0) == 2052.0);
   CHECK(round_to(half, 0x1p-25) == 0.0);
   CHECK(round_to(half, 0x1.8p-24) == 0x1p-23);
+  for (const float value :
+       {65519.0F, 65520.0F, 1e9F, 2049.0F, -2051.0F, 0x1p-25F, 0x1.000002p-25F, -0x1.8p-24F, 0x1.ffcp-15F,
+        0x1.ffep-15F, 0x1.fffffep-15F, 1e-40F, INFINITY, 0.3F}) {
+    CAPTURE(value);
+    CHECK(static_cast<double>(round_to(half, value)) == round_to(half, static_cast<double>(value)));
+  }
+  CHECK(std::isnan(round_to(half, NAN)));
   const NumberFormat brain = *format_of(DType::kBF16);
   for (const float value : {1.00390625F, 1.01171875F, 3.3e38F, -0.3F, 1e-40F})
     CHECK(static_cast<double>(round_to(brain, value)) == round_to(brain, static_cast<double>(value)));
   CHECK(ulps_between(brain, 1.0, 1.0078125) == 1);
   CHECK(ulps_between(half, -0x1p-24, 0x1p-24) == 2);
+}
+
+TEST_CASE("number formats: every half is read as the number that it is") {
+  const NumberFormat format = *format_of(DType::kF32);
+  int wrong = 0;
+  for (unsigned bits = 0; bits < 0x10000; ++bits) {
+    const auto stored = static_cast<std::uint16_t>(bits);
+    float got = 0;
+    decode(DType::kF16, std::as_bytes(std::span(&stored, 1)), format, &got);
+    const int exponent = static_cast<int>(bits >> 10 & 0x1f);
+    const int fraction = static_cast<int>(bits & 0x3ff);
+    double size = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(0x400 + fraction, exponent - 25);
+    if (exponent == 0x1f) size = fraction == 0 ? INFINITY : NAN;
+    const bool same = std::isnan(size) ? std::isnan(got) : std::abs(static_cast<double>(got)) == size;
+    if (!same || std::signbit(got) != (bits >> 15 != 0)) ++wrong;
+  }
+  CHECK(wrong == 0);
 }
 
 }  // namespace tenon

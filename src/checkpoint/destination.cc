@@ -11,10 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Place place(const fs::path& path) {
-  return {path.string(), 0, 0, {}, "", ""};
-}
-
 // Is `path` the folder or below it? Compared by what the system says is the same, so that neither links nor
 // bind mounts hide it.
 bool is_at_or_below(fs::path path, const fs::path& folder) {
@@ -36,25 +32,25 @@ bool looks_like_checkpoint(const fs::path& folder) {
 
 fs::path resolve_destination(const fs::path& given, const Checkpoint& source) {
   const fs::path path = given.has_filename() ? given : given.parent_path();
-  if (path.empty()) throw UserError(place(given), "the destination has no name");
+  if (path.empty()) throw UserError(place_of(given), "the destination has no name");
   std::error_code error;
   if (fs::is_symlink(path, error) && !fs::exists(path, error)) {
-    throw UserError(place(given), "the destination is a link to nothing");
+    throw UserError(place_of(given), "the destination is a link to nothing");
   }
   const bool exists = fs::exists(path, error);
   const fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const fs::path destination =
       exists ? fs::canonical(path) : fs::weakly_canonical(fs::absolute(parent)) / path.filename();
   if (destination.filename().empty() || destination.filename() == "..") {
-    throw UserError(place(given), "the destination has no name");
+    throw UserError(place_of(given), "the destination has no name");
   }
   const fs::path origin = fs::canonical(source.path);
   if (is_at_or_below(destination, origin)) {
-    throw UserError(place(given), "the destination is the source, or lies inside it",
+    throw UserError(place_of(given), "the destination is the source, or lies inside it",
                     "The source is never written.");
   }
   if (exists && is_at_or_below(origin, destination)) {
-    throw UserError(place(given), "the destination holds the source", "The source is never written.");
+    throw UserError(place_of(given), "the destination holds the source", "The source is never written.");
   }
   if (!exists) {
     make_folders(destination.parent_path());
@@ -69,15 +65,15 @@ bool is_occupied(const fs::path& destination) {
 void require_free(const fs::path& destination, bool overwrite) {
   if (!fs::exists(destination)) return;
   if (!fs::is_directory(destination)) {
-    throw UserError(place(destination), "the destination is a file", "Name a folder that does not exist.");
+    throw UserError(place_of(destination), "the destination is a file", "Name a folder that does not exist.");
   }
   if (!is_occupied(destination)) return;
   if (!overwrite) {
-    throw UserError(place(destination), "the destination exists",
+    throw UserError(place_of(destination), "the destination exists",
                     "With --overwrite it is replaced, once the new one is complete.");
   }
   if (!looks_like_checkpoint(destination)) {
-    throw UserError(place(destination), "is no checkpoint's folder, and not replaced",
+    throw UserError(place_of(destination), "is no checkpoint's folder, and not replaced",
                     "--overwrite replaces folders with .safetensors files only. Remove this one yourself.");
   }
 }

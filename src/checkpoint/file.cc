@@ -27,6 +27,10 @@ std::uint64_t size_of(const FileDescriptor& file, const std::filesystem::path& p
 
 }  // namespace
 
+Place place_of(const std::filesystem::path& path) {
+  return {path.string(), 0, 0, {}, "", ""};
+}
+
 bool is_unsupported(int error) {
   return error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
 }

@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/diagnostics.h"
+
 namespace tenon {
 
 /// Calls until it is not interrupted by a signal.
@@ -21,6 +23,9 @@ auto uninterrupted(Call call) {
   while (result == -1 && errno == EINTR) result = call();
   return result;
 }
+
+/// A file as a whole, as the place of a diagnostic.
+Place place_of(const std::filesystem::path& path);
 
 /// Is this errno what a file system says that does not know the call?
 bool is_unsupported(int error);

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kMaxDepth = 100;
+constexpr std::size_t kMaxJsonDepth = 100;
 
 Place place_at(std::string_view text, const std::string& file, std::size_t offset) {
   offset = std::min(offset, text.size());
@@ -83,9 +83,9 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
   };
 
   bool open(ordered_json container) {
-    if (open_.size() == kMaxDepth) {
+    if (open_.size() == kMaxJsonDepth) {
       throw UserError({file_, 0, 0, {}, pointer(), ""},
-                      fmt::format("nested deeper than {} levels", kMaxDepth));
+                      fmt::format("nested deeper than {} levels", kMaxJsonDepth));
     }
     open_.push_back({std::move(container), "", {}});
     return true;

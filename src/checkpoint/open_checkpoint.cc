@@ -20,10 +20,6 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMaxConfigBytes = 16'000'000;
 constexpr std::uint64_t kMaxManifestBytes = 512'000'000;
 
-Place place(const fs::path& path) {
-  return {path.string(), 0, 0, {}, "", ""};
-}
-
 // Runs a step; what is wrong with its input is kept, and the next step goes on.
 template <typename Step>
 void collecting(Diagnostics& diagnostics, Step step) {
@@ -38,7 +34,7 @@ void refuse_other_files(const fs::path& path) {
   const std::string name = path.filename().string();
   if (name.ends_with(".safetensors")) return;
   throw UserError(
-      place(path), "is not a .safetensors file",
+      place_of(path), "is not a .safetensors file",
       name.ends_with(".json") ? "Give the folder that holds it." : "Only safetensors checkpoints are read.");
 }
 
@@ -47,7 +43,7 @@ FoundShards locate(const fs::path& path, Checkpoint& checkpoint, Diagnostics& di
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found)
-    throw UserError(place(path), "there is no such file or folder");
+    throw UserError(place_of(path), "there is no such file or folder");
   if (error) throw SystemError("examine", path.string(), error.value());
   if (status.type() == fs::file_type::directory) {
     checkpoint.directory = path.has_filename() ? path : path.parent_path();
@@ -56,7 +52,7 @@ FoundShards locate(const fs::path& path, Checkpoint& checkpoint, Diagnostics& di
   refuse_other_files(path);
   checkpoint.directory = path.has_parent_path() ? path.parent_path() : ".";
   if (fs::exists(checkpoint.directory / kIndexName, error)) {
-    diagnostics.warning(place(path),
+    diagnostics.warning(place_of(path),
                         fmt::format("only this file is read, though {} lies beside it", kIndexName),
                         "Give the folder to read all of its shards.");
   }
@@ -69,11 +65,11 @@ void open_shard(const std::string& name, bool listed, Checkpoint& checkpoint, Di
   const fs::path path = checkpoint.directory / name;
   std::error_code error;
   if (listed && fs::symlink_status(path, error).type() == fs::file_type::not_found) {
-    throw UserError(place(path), "the index lists this shard, but it is not there",
+    throw UserError(place_of(path), "the index lists this shard, but it is not there",
                     "Fetch it from where the checkpoint came from.");
   }
   if (listed && !stays_inside(checkpoint.directory, path)) {
-    throw UserError(place(path), "is a link that leaves the folder, or leads to nothing",
+    throw UserError(place_of(path), "is a link that leaves the folder, or leads to nothing",
                     "Put the file itself there.");
   }
   OpenedShard opened = read_header(path, diagnostics);
@@ -104,7 +100,7 @@ std::optional<std::string> read_beside(const Checkpoint& checkpoint, const char*
   std::error_code error;
   if (fs::symlink_status(path, error).type() == fs::file_type::not_found) return std::nullopt;
   if (!stays_inside(checkpoint.directory, path)) {
-    throw UserError(place(path), "is a link that leaves the folder, or leads to nothing",
+    throw UserError(place_of(path), "is a link that leaves the folder, or leads to nothing",
                     "Put the file itself there.");
   }
   return read_text_file(path, limit);
@@ -116,7 +112,7 @@ void read_config(Checkpoint& checkpoint) {
   const fs::path path = checkpoint.directory / "config.json";
   checkpoint.config = parse_json(*text, path.string());
   if (!checkpoint.config.is_object()) {
-    throw UserError(place(path), "is not a JSON object",
+    throw UserError(place_of(path), "is not a JSON object",
                     "A model's config.json is one {...}: fetch it again.");
   }
   checkpoint.has_config = true;
@@ -138,7 +134,7 @@ void read_manifest(Checkpoint& checkpoint, Diagnostics& diagnostics) {
   if (describes(manifest.output, checkpoint.tensors)) {
     checkpoint.manifest = std::move(manifest);
   } else {
-    diagnostics.warning(place(path), "describes other tensors than the checkpoint holds, and is not used");
+    diagnostics.warning(place_of(path), "describes other tensors than the checkpoint holds, and is not used");
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "checkpoint/destination.h"
+#include "checkpoint/file.h"
 #include "checkpoint/publish.h"
 #include "checkpoint/side_files.h"
 
@@ -15,10 +16,6 @@ namespace tenon {
 namespace {
 
 namespace fs = std::filesystem;
-
-Place place(const fs::path& path) {
-  return {path.string(), 0, 0, {}, "", ""};
-}
 
 // What is not finished is written anew; what the plan does not write must not stay.
 void remove_all_but(const std::vector<FinishedShard>& finished, const fs::path& folder) {
@@ -39,7 +36,7 @@ bool sync_tree(const fs::path& folder) {
 
 // A conversion that has nothing left to do but to be looked at.
 [[noreturn]] void throw_finished_before(const fs::path& destination) {
-  throw UserError(place(destination), "the destination exists: an interrupted run had finished it",
+  throw UserError(place_of(destination), "the destination exists: an interrupted run had finished it",
                   "`tenon verify` checks it; with --overwrite it is made anew.");
 }
 
@@ -58,12 +55,12 @@ StagedOutput::StagedOutput(const fs::path& destination, const Checkpoint& source
     throw_finished_before(destination_);
   require_free(destination_, options.overwrite);
   if (finished > 0 && !options.resume) {
-    throw UserError(place(destination_),
+    throw UserError(place_of(destination_),
                     fmt::format("an interrupted run has finished {} of its shards", finished),
                     fmt::format("Go on with --resume, or remove {} to start again.", work_->path().string()));
   }
   if (finished == 0 && options.resume) {
-    notes_.note(place(destination_), "no interrupted run has finished a shard; starting from the first");
+    notes_.note(place_of(destination_), "no interrupted run has finished a shard; starting from the first");
   }
   work_->make_output(finished > 0, notes_);
 }
@@ -88,10 +85,10 @@ void StagedOutput::require_same(const JournalHead& head) const {
   if (!earlier || earlier->finished.empty()) return;
   Diagnostics changed;
   for (const auto& difference : differences(earlier->head, head)) {
-    changed.error(place(destination_), fmt::format("cannot resume: {} differs", difference));
+    changed.error(place_of(destination_), fmt::format("cannot resume: {} differs", difference));
   }
   if (!changed.has_errors()) return;
-  changed.note(place(work_->path()), "holds what the interrupted run finished; remove it to start again");
+  changed.note(place_of(work_->path()), "holds what the interrupted run finished; remove it to start again");
   changed.throw_if_errors();
 }
 
@@ -145,7 +142,7 @@ void StagedOutput::commit() {
     durable = sync_folder(destination_.parent_path()) && durable;
   }
   if (!durable) {
-    notes_.note(place(destination_),
+    notes_.note(place_of(destination_),
                 "this file system cannot sync folders: a power failure may still undo the renaming");
   }
   work_->keep(false);

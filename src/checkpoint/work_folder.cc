@@ -22,10 +22,6 @@ namespace fs = std::filesystem;
 constexpr const char* kLockName = "tenon.lock";
 constexpr std::string_view kSuffix = ".tenon-work";
 
-Place place(const fs::path& path) {
-  return {path.string(), 0, 0, {}, "", ""};
-}
-
 // Device and inode, "" where there is nothing.
 std::string identity_of(const fs::path& path) {
   struct stat info {};
@@ -62,7 +58,8 @@ void make_folder(const fs::path& path) {
 void require_ours(const fs::path& path) {
   const bool folder = fs::is_directory(fs::symlink_status(path));
   if (folder && (fs::is_empty(path) || fs::exists(path / kLockName))) return;
-  throw UserError(place(path), "stands where tenon would work, but is not tenon's", "Remove or rename it.");
+  throw UserError(place_of(path), "stands where tenon would work, but is not tenon's",
+                  "Remove or rename it.");
 }
 
 }  // namespace
@@ -113,11 +110,12 @@ bool WorkFolder::try_lock(const fs::path& destination, Diagnostics& notes) {
   if (uninterrupted([&] { return ::flock(lock_.get(), LOCK_EX | LOCK_NB); }) != 0) {
     if (errno == EWOULDBLOCK) {
       const std::string owner = content_of(lock_);
-      throw UserError(place(destination),
+      throw UserError(place_of(destination),
                       fmt::format("another run is writing to it ({})", owner.substr(0, owner.find('\n'))));
     }
     if (errno != ENOLCK && !is_unsupported(errno)) throw SystemError("lock", name.string(), errno);
-    notes.note(place(path_), "this file system cannot lock files; see to it that no other run writes there");
+    notes.note(place_of(path_),
+               "this file system cannot lock files; see to it that no other run writes there");
   }
   return identity_of(lock_) == identity_of(name);
 }
@@ -129,28 +127,28 @@ void WorkFolder::recover(const fs::path& destination, Diagnostics& notes) {
   committed_ = fs::exists(moved()) || (!earlier.empty() && identity_of(destination) == earlier);
   if (committed_) {
     for (const fs::path& part : {journal(), output(), old(), moved()}) remove_tree(part);
-    notes.note(place(path_), "removed what an earlier run left after it had finished");
+    notes.note(place_of(path_), "removed what an earlier run left after it had finished");
     return;
   }
   if (fs::exists(moving())) {
     move_back(output(), destination, moving());
-    notes.note(place(destination), "an interrupted run had begun to fill it; that is undone");
+    notes.note(place_of(destination), "an interrupted run had begun to fill it; that is undone");
   }
   if (!fs::exists(old())) return;
   if (is_occupied(destination)) {
     throw UserError(
-        place(old()),
+        place_of(old()),
         "holds the former destination, which an interrupted run put aside; another stands there now",
         fmt::format("Move one of the two away: this or {}.", destination.string()));
   }
   if (rename_path(old(), destination) != 0) throw SystemError("put back", destination.string(), errno);
-  notes.note(place(destination), "an interrupted run had put it aside; it is back");
+  notes.note(place_of(destination), "an interrupted run had put it aside; it is back");
 }
 
 void WorkFolder::make_output(bool keep_earlier, Diagnostics& notes) {
   if (!keep_earlier) {
     if (fs::exists(output()))
-      notes.note(place(path_), "removed what an interrupted run left: no finished shard");
+      notes.note(place_of(path_), "removed what an interrupted run left: no finished shard");
     remove_tree(journal());
     remove_tree(output());
   }

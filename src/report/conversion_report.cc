@@ -41,10 +41,6 @@ std::string verified_text(const ConversionReport& report) {
   return fmt::format(", verified ({} of it from memory)", human_bytes(report.bytes_read_from_memory));
 }
 
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
 JUnitCase::State junit_state(JobReport::State state) {
   switch (state) {
     case JobReport::State::kDone:

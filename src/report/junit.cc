@@ -31,10 +31,6 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
 std::string outcome_of(const JUnitCase& test) {
   switch (test.state) {
     case JUnitCase::State::kPassed:
@@ -49,6 +45,10 @@ std::string outcome_of(const JUnitCase& test) {
 }
 
 }  // namespace
+
+std::string first_line(const std::string& message) {
+  return message.substr(0, message.find('\n'));
+}
 
 std::string junit_xml(const std::string& suite, const std::vector<JUnitCase>& cases) {
   const auto count = [&](JUnitCase::State state) {

@@ -16,6 +16,9 @@ struct JUnitCase {
   std::string output;   // what the case printed
 };
 
+/// The first line of a message is its summary.
+std::string first_line(const std::string& message);
+
 /// One test suite as an XML document, ending in a newline. Characters that XML cannot hold become '?'.
 std::string junit_xml(const std::string& suite, const std::vector<JUnitCase>& cases);
 

@@ -12,7 +12,7 @@
 namespace tenon {
 namespace {
 
-std::string escaped(std::string_view text) {
+std::string html_text(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c == '&') {
@@ -67,9 +67,9 @@ std::string verdict(const ParitySubject& subject, const ParityResult& result) {
       "<p class=\"quiet\"><span class=\"path\">{}</span> against {}. {} backend, {} tokens, seed {}, {:.1f} "
       "s.</p>\n",
       result.holds() ? "good" : "bad", what, holding, result.modules.size(), killed, applied,
-      escaped(subject.original),
+      html_text(subject.original),
       subject.fused.empty() ? "what the plan makes of it"
-                            : fmt::format("<span class=\"path\">{}</span>", escaped(subject.fused)),
+                            : fmt::format("<span class=\"path\">{}</span>", html_text(subject.fused)),
       result.backend, result.tokens, result.seed, result.seconds);
 }
 
@@ -107,9 +107,9 @@ std::string worst_element(const ParityResult& result) {
       "<h2>Worst element</h2>\n<div class=\"worst{}\"><code>{}</code> of <code>{}</code>{}, {} side: "
       "<code>{}{}</code> "
       "expected {:.9g}, got {:.9g}; error {:.3g}, bound {:.3g}, rho {}</div>\n",
-      worst->holds() ? "" : " fails", escaped(worst->path), escaped(worst->program),
+      worst->holds() ? "" : " fails", html_text(worst->path), html_text(worst->program),
       worst->layer ? fmt::format(", layer {}", *worst->layer) : "", original ? "original" : "fused",
-      escaped(e.value), to_string(e.at), e.expected, e.got, e.error, e.bound, rho(e.ratio));
+      html_text(e.value), to_string(e.at), e.expected, e.got, e.error, e.bound, rho(e.ratio));
 }
 
 // Programs down, layers across; a module outside all layers stands in the first column.
@@ -129,14 +129,14 @@ std::string heat_map(const ParityResult& result) {
   for (const auto layer : layers) out += fmt::format("<th>{}</th>", layer < 0 ? "-" : std::to_string(layer));
   out += "</tr>\n";
   for (const auto& [program, cells] : rows) {
-    out += fmt::format("<tr><th class=\"row\">{}</th>", escaped(program));
+    out += fmt::format("<tr><th class=\"row\">{}</th>", html_text(program));
     for (const auto layer : layers) {
       out += "<td>";
       const auto found = cells.find(layer);
       for (const std::size_t i : found == cells.end() ? std::vector<std::size_t>{} : found->second) {
         const ModuleResult& m = result.modules[i];
         out += fmt::format("<a href=\"#m{}\" class=\"{}\" style=\"background:{}\" title=\"{}{}\">{}</a>", i,
-                           m.holds() ? "" : "fails", cell_colour(m), escaped(m.path),
+                           m.holds() ? "" : "fails", cell_colour(m), html_text(m.path),
                            m.holds() ? "" : ": fails", rho(std::max(m.original.ratio, m.fused.ratio)));
       }
       out += "</td>";
@@ -209,7 +209,7 @@ std::string speed(const ParityResult& result) {
     out += fmt::format(
         "<tr><td class=\"path\">{}</td><td class=\"number\">{}</td><td class=\"number\">{:.3f} ms</td><td "
         "class=\"number\">{:.3f} ms</td><td class=\"number\">{}</td></tr>\n",
-        escaped(program), times.modules, 1e3 * times.original / count, 1e3 * times.fused / count,
+        html_text(program), times.modules, 1e3 * times.original / count, 1e3 * times.fused / count,
         times.fused > 0 ? fmt::format("{:.2f} &times; as fast", times.original / times.fused) : "-");
   }
   return out + "</table>\n";
@@ -220,8 +220,8 @@ std::string hash_list(const char* title, const std::vector<HashedTensor>& tensor
       fmt::format("<details class=\"hashes\"><summary class=\"quiet\">hashes of {} {}</summary>\n",
                   tensors.size(), title);
   for (const auto& tensor : tensors)
-    out +=
-        fmt::format("<div class=\"hash quiet\"><code>{} {}</code></div>\n", escaped(tensor.key), tensor.hash);
+    out += fmt::format("<div class=\"hash quiet\"><code>{} {}</code></div>\n", html_text(tensor.key),
+                       tensor.hash);
   return out + "</details>\n";
 }
 
@@ -231,10 +231,11 @@ std::string module_section(std::size_t index, const ModuleResult& m) {
       "class=\"quiet\">{}, {}</span> <span class=\"rho quiet\">rho {}</span></summary>\n<table>\n"
       "<tr><th>check</th><th></th><th>what was seen</th></tr>\n",
       index, m.holds() ? "" : " open", m.holds() ? "good" : "bad", m.holds() ? "holds" : "FAILS",
-      escaped(m.path), escaped(m.program), name_of(m.dtype), rho(std::max(m.original.ratio, m.fused.ratio)));
+      html_text(m.path), html_text(m.program), name_of(m.dtype),
+      rho(std::max(m.original.ratio, m.fused.ratio)));
   for (const auto& check : parity_checks(m)) {
     out += fmt::format("<tr><td>{}</td><td class=\"{}\">{}</td><td>{}</td></tr>\n", check.name,
-                       check.holds ? "good" : "bad", check.holds ? "ok" : "fails", escaped(check.summary));
+                       check.holds ? "good" : "bad", check.holds ? "ok" : "fails", html_text(check.summary));
   }
   out += "</table>\n<table>\n<tr><th>planted fault</th><th>in</th><th>rejected by</th></tr>\n";
   for (const auto& mutant : m.mutants) {
@@ -242,7 +243,7 @@ std::string module_section(std::size_t index, const ModuleResult& m) {
                            : mutant.killed ? fmt::format("{}", fmt::join(mutant.killed_by, ", "))
                                            : "NOT REJECTED";
     out += fmt::format("<tr><td>{}</td><td class=\"path\">{}</td><td class=\"{}\">{}</td></tr>\n",
-                       escaped(mutant.name), escaped(mutant.weight),
+                       html_text(mutant.name), html_text(mutant.weight),
                        !mutant.applies || mutant.killed ? "" : "bad", by);
   }
   out +=
@@ -257,15 +258,15 @@ std::string provenance(const ParitySubject& subject, const ParityResult& result)
   if (!result.uncovered.empty())
     out += "<h2>Not compared</h2>\n<table>\n<tr><th>program</th><th>module</th><th>why</th></tr>\n";
   for (const auto& u : result.uncovered)
-    out += fmt::format("<tr><td>{}</td><td class=\"path\">{}</td><td>{}</td></tr>\n", escaped(u.program),
-                       escaped(u.path), escaped(u.reason));
+    out += fmt::format("<tr><td>{}</td><td class=\"path\">{}</td><td>{}</td></tr>\n", html_text(u.program),
+                       html_text(u.path), html_text(u.reason));
   if (!result.uncovered.empty()) out += "</table>\n";
   out += "<h2>Made with</h2>\n<table>\n<tr><td>tenon</td><td class=\"path\">" TENON_VERSION "</td></tr>\n";
-  out += fmt::format("<tr><td>machine</td><td class=\"path\">{}</td></tr>\n", escaped(result.machine));
+  out += fmt::format("<tr><td>machine</td><td class=\"path\">{}</td></tr>\n", html_text(result.machine));
   out += fmt::format("<tr><td>seed</td><td class=\"path\">{}</td></tr>\n", result.seed);
   for (const auto& rule : subject.rules)
-    out += fmt::format("<tr><td>{}</td><td class=\"path hash\">{}</td></tr>\n", escaped(rule.name),
-                       escaped(rule.hash));
+    out += fmt::format("<tr><td>{}</td><td class=\"path hash\">{}</td></tr>\n", html_text(rule.name),
+                       html_text(rule.hash));
   return out + "</table>\n";
 }
 
@@ -277,7 +278,7 @@ std::string parity_html(const ParitySubject& subject, const ParityResult& result
       "content=\"width=device-width, initial-scale=1\">\n<title>{} - parity of "
       "{}</title>\n<style>{}</style>\n</head>\n"
       "<body>\n",
-      result.holds() ? "Holds" : "Fails", escaped(subject.original), parity_style());
+      result.holds() ? "Holds" : "Fails", html_text(subject.original), parity_style());
   out += verdict(subject, result);
   if (!result.modules.empty()) {
     out += overview(result) + heat_map(result) + worst_element(result) + histograms(result) + speed(result) +

@@ -11,7 +11,7 @@
 namespace tenon {
 namespace {
 
-struct Sum {
+struct Tally {
   std::uint64_t tensors = 0;
   std::uint64_t bytes = 0;
 
@@ -36,20 +36,20 @@ std::string choice_text(const Checkpoint& source, const RuleSet& rules, const Pl
 
 // One line for all tensors that stay as they are, one for the renamed ones, one for each converter.
 std::string transforms_text(const Checkpoint& source, const Plan& plan) {
-  Sum passed;
-  Sum renamed;
-  std::map<int, Sum> converted;
+  Tally passed;
+  Tally renamed;
+  std::map<int, Tally> converted;
   for (std::size_t i = 0; i < plan.fates.size(); ++i) {
     const SourceFate& fate = plan.fates[i];
     if (fate.kind == SourceFate::Kind::kPassed) passed.add(source.tensors[i].bytes);
     if (fate.kind == SourceFate::Kind::kRenamed) renamed.add(source.tensors[i].bytes);
     if (fate.kind == SourceFate::Kind::kConverted) converted[fate.transform].add(source.tensors[i].bytes);
   }
-  std::map<int, Sum> made;
+  std::map<int, Tally> made;
   for (const auto& output : plan.outputs) made[output.transform].add(output.bytes);
 
   Table table({{"tensors", Align::kRight}, {"become", Align::kRight}, {"size", Align::kRight}, {"by"}});
-  const auto same = [&](const Sum& sum, const char* how) {
+  const auto same = [&](const Tally& sum, const char* how) {
     if (sum.tensors == 0) return;
     const std::string count = std::to_string(sum.tensors);
     table.add({count, count, human_bytes(sum.bytes), how});
@@ -79,7 +79,7 @@ std::string dropped_text(const Checkpoint& source, const Plan& plan) {
 }
 
 std::string shards_text(const Plan& plan) {
-  std::vector<Sum> sums(plan.shards.size());
+  std::vector<Tally> sums(plan.shards.size());
   for (const auto& output : plan.outputs) sums[output.shard].add(output.bytes);
   Table table({{"writes"}, {"tensors", Align::kRight}, {"size", Align::kRight}});
   for (std::size_t i = 0; i < plan.shards.size(); ++i) {

@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kSchema = "https://json.schemastore.org/sarif-2.1.0.json";
 
-const char* level_of(Severity severity) {
+const char* sarif_level(Severity severity) {
   switch (severity) {
     case Severity::kError:
       return "error";
@@ -62,14 +62,14 @@ Json location_of(const Place& place) {
 Json rule_of(const SarifRule& rule) {
   return {{"id", rule.id},
           {"shortDescription", {{"text", rule.about}}},
-          {"defaultConfiguration", {{"level", level_of(rule.severity)}}}};
+          {"defaultConfiguration", {{"level", sarif_level(rule.severity)}}}};
 }
 
 Json result_of(const Diagnostic& d, const std::vector<SarifRule>& rules) {
   Json out = {{"ruleId", d.id}};
   const auto rule = std::find_if(rules.begin(), rules.end(), [&](const auto& r) { return r.id == d.id; });
   if (rule != rules.end()) out["ruleIndex"] = rule - rules.begin();
-  out["level"] = level_of(d.severity);
+  out["level"] = sarif_level(d.severity);
   out["message"] = {{"text", d.hint.empty() ? d.message : fmt::format("{}. {}", d.message, d.hint)}};
   if (!d.place.file.empty()) out["locations"] = Json::array({location_of(d.place)});
   return out;

@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kMaxDepth = 8;  // of includes in includes, and of sub-models in sub-models
+constexpr int kMaxIncludeDepth = 8;  // of includes in includes, and of sub-models in sub-models
 
 class Flattener {
  public:
@@ -100,10 +100,10 @@ class Flattener {
   }
 
   std::optional<RuleFile> open(const std::string& name, const Place& place, int depth) {
-    if (depth > kMaxDepth) {
+    if (depth > kMaxIncludeDepth) {
       diagnostics_.error(
           place, fmt::format("'{}' is included more than {} levels deep: do the files include each other?",
-                             name, kMaxDepth));
+                             name, kMaxIncludeDepth));
       return std::nullopt;
     }
     try {

@@ -30,15 +30,15 @@ std::vector<RuleFile> heads_in(const fs::path& folder) {
   return out;
 }
 
-bool contains(const std::vector<std::string>& list, const std::string& item) {
+bool lists(const std::vector<std::string>& list, const std::string& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
 // 2: its architectures name this one; 1: the model type alone; 0: it does not apply.
 int fit(const AppliesTo& applies, const std::string& model_type, const std::string& architecture) {
-  const bool type_fits = contains(applies.model_types, model_type);
+  const bool type_fits = lists(applies.model_types, model_type);
   if (!applies.architectures.empty()) {
-    const bool named = !architecture.empty() && contains(applies.architectures, architecture);
+    const bool named = !architecture.empty() && lists(applies.architectures, architecture);
     return named && (type_fits || applies.model_types.empty()) ? 2 : 0;
   }
   return type_fits ? 1 : 0;

@@ -104,10 +104,10 @@ struct Parameters {
   }
 };
 
-using Reader = std::function<Does(const Parameters&, const YAML::Node&)>;
+using OperationReader = std::function<Does(const Parameters&, const YAML::Node&)>;
 
-const std::map<std::string, Reader>& readers() {
-  static const std::map<std::string, Reader> kReaders = {
+const std::map<std::string, OperationReader>& readers() {
+  static const std::map<std::string, OperationReader> kReaders = {
       {"Chunk",
        [](auto& p, auto&) -> Does {
          return Chunk{p.dim("dim"), p.map.text("num_shards_attribute"), p.sizes()};

@@ -12,7 +12,7 @@ namespace tenon {
 namespace {
 
 constexpr std::size_t kMaxScalar = 64 << 10;
-constexpr int kMaxDepth = 40;
+constexpr int kMaxYamlDepth = 40;
 constexpr std::size_t kMaxNodes =
     500'000;  // of the tree with aliases written out: an alias bomb multiplies there
 
@@ -75,8 +75,8 @@ void YamlFile::check_tree(Diagnostics& diagnostics) {
   while (!stack.empty()) {
     const Visit visit = stack.back();
     stack.pop_back();
-    if (visit.depth > kMaxDepth)
-      return fail(visit.node, fmt::format("nested deeper than {} levels", kMaxDepth));
+    if (visit.depth > kMaxYamlDepth)
+      return fail(visit.node, fmt::format("nested deeper than {} levels", kMaxYamlDepth));
     if (++seen > kMaxNodes) return fail(visit.node, "aliases make this file too large");
     if (visit.node.IsScalar() && visit.node.Scalar().size() > kMaxScalar) {
       return fail(visit.node, fmt::format("a value of {}", human_bytes(visit.node.Scalar().size())));

@@ -20,8 +20,16 @@ void for_each_element(const Piece& piece, Visit&& visit) {
       return;
     }
     const Loop& loop = piece.loops[depth];
-    for (std::int64_t i = 0; i < loop.extent; ++i)
-      self(self, depth + 1, source + i * loop.source_stride, output + i * loop.output_stride);
+    const bool innermost = depth + 1 == piece.loops.size();
+    for (std::int64_t i = 0; i < loop.extent; ++i) {
+      const std::int64_t from = source + i * loop.source_stride;
+      const std::int64_t to = output + i * loop.output_stride;
+      if (innermost) {
+        visit(from, to);
+      } else {
+        self(self, depth + 1, from, to);
+      }
+    }
   };
   walk(walk, 0, piece.source_offset, piece.output_offset);
 }

@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/config.h"
 #include "checkpoint/file.h"
 #include "checkpoint/find_shards.h"
 #include "checkpoint/header.h"
-#include "checkpoint/json_text.h"
 #include "checkpoint/natural_order.h"
 #include "checkpoint/side_files.h"
 
@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMaxConfigBytes = 16'000'000;
 constexpr std::uint64_t kMaxManifestBytes = 512'000'000;
 
 // Runs a step; what is wrong with its input is kept, and the next step goes on.
@@ -110,11 +109,7 @@ void read_config(Checkpoint& checkpoint) {
   auto text = read_beside(checkpoint, "config.json", kMaxConfigBytes);
   if (!text) return;
   const fs::path path = checkpoint.directory / "config.json";
-  checkpoint.config = parse_json(*text, path.string());
-  if (!checkpoint.config.is_object()) {
-    throw UserError(place_of(path), "is not a JSON object",
-                    "A model's config.json is one {...}: fetch it again.");
-  }
+  checkpoint.config = parse_config(*text, path.string());
   checkpoint.has_config = true;
   checkpoint.config_text = std::move(*text);
 }

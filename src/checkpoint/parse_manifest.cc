@@ -14,6 +14,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t kMaxMistakes = 20;
+constexpr std::size_t kMaxListed = 10'000;  // rules and edits of config.json
 
 // Reads the members of one object. Mistakes are collected; members that nobody asked for are one.
 class ObjectReader {
@@ -47,6 +48,7 @@ class ObjectReader {
     for (const auto& [name, value] : object_.items()) {
       if (std::find(asked_.begin(), asked_.end(), name) == asked_.end()) {
         diagnostics_.error(place(name), "unknown key", did_you_mean(name, asked_));
+        if (diagnostics_.all().size() >= kMaxMistakes) diagnostics_.throw_if_errors();
       }
     }
   }
@@ -116,9 +118,8 @@ TensorRecord read_tensor(const ordered_json& element, const std::string& pointer
   } else if (!dtype.empty()) {
     reader.wrong("dtype", fmt::format("unknown dtype '{}'", shown(dtype)));
   }
-  for (const std::int64_t extent : out.shape) {
-    if (extent < 0) reader.wrong("shape", "has a negative extent");
-  }
+  if (std::any_of(out.shape.begin(), out.shape.end(), [](auto extent) { return extent < 0; }))
+    reader.wrong("shape", "has a negative extent");
   return out;
 }
 
@@ -164,7 +165,11 @@ void read_list(ObjectReader& reader, const char* name, const std::string& file, 
                std::vector<Record>& out, Read read) {
   const ordered_json* list = reader.optional(name);
   if (list == nullptr || !list->is_array()) return reader.wrong(name, "is no list");
+  if (list->size() > kMaxListed) {
+    return reader.wrong(name, fmt::format("has {} elements, more than {}", list->size(), kMaxListed));
+  }
   for (const ordered_json& element : *list) {
+    if (diagnostics.all().size() >= kMaxMistakes) diagnostics.throw_if_errors();
     out.push_back(read(element, fmt::format("/{}/{}", name, out.size()), file, diagnostics));
   }
 }
@@ -204,6 +209,7 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
   reader.read("used_transforms", m.used_transforms);
   reader.read("part_sizes", m.part_sizes);
   for (const auto& [key, extents] : m.part_sizes) {
+    if (diagnostics.all().size() >= kMaxMistakes) diagnostics.throw_if_errors();
     if (std::any_of(extents.begin(), extents.end(), [](auto extent) { return extent < 0; }))
       reader.wrong("part_sizes", fmt::format("'{}' has a negative extent", shown(key)));
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <glob.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -14,6 +15,9 @@ namespace tenon {
 namespace {
 
 constexpr std::size_t kMaxBytes = 4 << 20;
+constexpr std::size_t kMaxPath = 4096;    // bytes, as the system's
+constexpr std::size_t kMaxJobs = 10'000;  // globs and aliases multiply
+constexpr std::size_t kMaxMistakes = 100;
 
 // Reads the keys that `defaults` and a job have in common over `before`, and keeps where each stood.
 ConvertOptions read_flags(MapReader& map, const ConvertOptions& before,
@@ -49,39 +53,27 @@ bool is_checkpoint_like(const std::string& path) {
   return std::filesystem::is_directory(path) || path.ends_with(".safetensors");
 }
 
-// What a source stands for: itself, or the folders and .safetensors files that its glob matches, by name.
-std::vector<std::string> expand(const std::string& source) {
-  if (source.find_first_of("*?[") == std::string::npos) return {source};
-  glob_t found{};
-  std::vector<std::string> out;
-  if (glob(source.c_str(), 0, nullptr, &found) == 0) {
-    for (std::size_t i = 0; i < found.gl_pathc; ++i) {
-      if (is_checkpoint_like(found.gl_pathv[i])) out.emplace_back(found.gl_pathv[i]);
-    }
-  }
-  globfree(&found);
-  return out;
-}
-
 std::string name_of_source(std::string source) {
   while (source.size() > 1 && source.ends_with('/')) source.pop_back();
   const std::filesystem::path path(source);
   return path.extension() == ".safetensors" ? path.stem().string() : path.filename().string();
 }
 
+// Cut where it is longer than a path may be.
 std::string fill_in(std::string text, const std::string& name) {
   constexpr std::string_view kHole = "{name}";
-  for (std::size_t at = text.find(kHole); at != std::string::npos; at = text.find(kHole, at + name.size())) {
+  for (std::size_t at = text.find(kHole); at < kMaxPath; at = text.find(kHole, at + name.size())) {
     text.replace(at, kHole.size(), name);
   }
+  text.resize(std::min(text.size(), kMaxPath + 1));
   return text;
 }
 
 class BatchParser {
  public:
   BatchParser(std::string_view text, const std::string& file, std::filesystem::path folder,
-              Diagnostics& diagnostics)
-      : yaml_(text, file, diagnostics), folder_(std::move(folder)), diagnostics_(diagnostics) {}
+              Diagnostics& diagnostics, const FindSources& find)
+      : yaml_(text, file, diagnostics), folder_(std::move(folder)), diagnostics_(diagnostics), find_(find) {}
 
   std::vector<BatchJob> run() {
     if (diagnostics_.has_errors()) return {};
@@ -96,7 +88,7 @@ class BatchParser {
       root.error(jobs.IsDefined() ? jobs : yaml_.root(), "a batch file needs a list of 'jobs'",
                  "Each has a 'source' and a 'destination'.");
     } else {
-      for (const auto& job : jobs) read_job(job);
+      read_jobs(jobs);
     }
     return std::move(jobs_);
   }
@@ -110,6 +102,36 @@ class BatchParser {
     defaults_ = read_flags(map, {}, default_nodes_);
     map.finish();
     meaning(defaults_, default_nodes_, node);
+  }
+
+  // A file of nothing but mistakes, or of more jobs than anybody has, is not read to its end.
+  bool is_enough() const { return diagnostics_.all().size() >= kMaxMistakes || jobs_.size() > kMaxJobs; }
+
+  void read_jobs(const YAML::Node& jobs) {
+    for (const auto& job : jobs) {
+      read_job(job);
+      if (!is_enough()) continue;
+      diagnostics_.error(yaml_.place(job), jobs_.size() > kMaxJobs
+                                               ? fmt::format("more than {} jobs", kMaxJobs)
+                                               : "too many mistakes; the jobs below were not looked at");
+      return;
+    }
+  }
+
+  // The checkpoints that a source stands for: itself, or what its glob matches.
+  std::vector<std::string> sources_of(const std::string& source, const YAML::Node& node) {
+    const std::string path = resolved(folder_, source);
+    if (path.size() > kMaxPath) {
+      diagnostics_.error(yaml_.place(node), fmt::format("a path of {} bytes", path.size()));
+      return {};
+    }
+    if (path.find_first_of("*?[") == std::string::npos) return {path};
+    auto found = find_(path);
+    if (found.empty()) {
+      diagnostics_.error(yaml_.place(node), fmt::format("no checkpoint matches '{}'", source),
+                         fmt::format("Paths are relative to {}.", folder_.empty() ? "." : folder_.string()));
+    }
+    return found;
   }
 
   void read_job(const YAML::Node& node) {
@@ -130,16 +152,17 @@ class BatchParser {
     const ConvertRequest request = meaning(flags, nodes, node);
     if (source.empty() || destination.empty()) return;
 
-    const auto sources = expand(resolved(folder_, source));
-    if (sources.empty()) {
-      diagnostics_.error(yaml_.place(node["source"]), fmt::format("no checkpoint matches '{}'", source),
-                         fmt::format("Paths are relative to {}.", folder_.empty() ? "." : folder_.string()));
-    }
-    for (const auto& path : sources) {
+    for (const auto& path : sources_of(source, node["source"])) {
+      if (is_enough()) return;
       const std::string source_name = name_of_source(path);
       BatchJob job{fill_in(name, source_name), request};
       job.request.source = path;
       job.request.destination = resolved(folder_, fill_in(destination, source_name));
+      if (job.name.size() > kMaxPath || job.request.destination.size() > kMaxPath) {
+        diagnostics_.error(yaml_.place(node["destination"]),
+                           fmt::format("a path or name of more than {} bytes", kMaxPath));
+        return;
+      }
       add(std::move(job), node["destination"]);
     }
   }
@@ -177,6 +200,7 @@ class BatchParser {
   YamlFile yaml_;
   std::filesystem::path folder_;
   Diagnostics& diagnostics_;
+  const FindSources& find_;
   ConvertOptions defaults_;
   Nodes default_nodes_;
   std::map<std::string, int> destinations_;  // to the line that asked for it
@@ -185,9 +209,22 @@ class BatchParser {
 
 }  // namespace
 
+std::vector<std::string> find_sources(const std::string& glob) {
+  glob_t found{};
+  std::vector<std::string> out;
+  if (::glob(glob.c_str(), 0, nullptr, &found) == 0) {
+    for (std::size_t i = 0; i < found.gl_pathc; ++i) {
+      if (is_checkpoint_like(found.gl_pathv[i])) out.emplace_back(found.gl_pathv[i]);
+    }
+  }
+  globfree(&found);
+  return out;
+}
+
 std::vector<BatchJob> parse_batch(std::string_view text, const std::string& file,
-                                  const std::filesystem::path& folder, Diagnostics& diagnostics) {
-  return BatchParser(text, file, folder, diagnostics).run();
+                                  const std::filesystem::path& folder, Diagnostics& diagnostics,
+                                  const FindSources& find) {
+  return BatchParser(text, file, folder, diagnostics, find).run();
 }
 
 namespace {

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,11 +30,18 @@ struct BatchJob {
   ConvertRequest request;
 };
 
-/// The jobs in the file's order, globs expanded by what is below `folder` (matches by name). Every mistake
+/// What a glob stands for, sorted.
+using FindSources = std::function<std::vector<std::string>(const std::string& glob)>;
+
+/// The folders and .safetensors files that a glob matches, by name.
+std::vector<std::string> find_sources(const std::string& glob);
+
+/// The jobs in the file's order; paths are relative to `folder`, globs are expanded by `find`. Every mistake
 /// goes to `diagnostics`: unknown keys, values that make no sense, globs without a match, two jobs with one
 /// destination.
 std::vector<BatchJob> parse_batch(std::string_view text, const std::string& file,
-                                  const std::filesystem::path& folder, Diagnostics& diagnostics);
+                                  const std::filesystem::path& folder, Diagnostics& diagnostics,
+                                  const FindSources& find = find_sources);
 
 /// Throws UserError with every mistake; that the file cannot be read is one.
 std::vector<BatchJob> read_batch_file(const std::filesystem::path& path);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "checkpoint/config.h"
+
 namespace tenon {
 namespace {
 
@@ -104,10 +106,38 @@ std::vector<ConfigEdit> edits_to_original(const Checkpoint& checkpoint, const Ru
   return out;
 }
 
+// Edits can nest deeper, or grow longer, than what is read.
+void require_readable(const std::string& text, const std::string& file, Diagnostics& diagnostics) {
+  try {
+    if (text.size() > kMaxConfigBytes) throw UserError({file, 0, 0, {}, "", ""}, "too long");
+    parse_config(text, file);
+  } catch (const UserError& error) {
+    diagnostics.error({file, 0, 0, {}, "", ""}, fmt::format("could not be read again as it is edited: {}",
+                                                            error.diagnostics().front().message));
+  }
+}
+
+// Is the config what the edits of the conversion made of its source's text? The order of keys may differ.
+bool is_unchanged(const Json& config, const std::string& before, const std::vector<ConfigEdit>& edits) {
+  if (before.size() > kMaxConfigBytes) return false;
+  Json edited;
+  try {
+    edited = parse_config(before, "");
+  } catch (const UserError&) {
+    return false;
+  }
+  for (const auto& edit : edits) {
+    if (!fits(edited, edit.path)) return false;
+    put(edited, segments_of(edit.path), 0, edit.after);
+  }
+  return nlohmann::json(edited) == nlohmann::json(config);
+}
+
 }  // namespace
 
 void edit_config(const Checkpoint& checkpoint, const RuleSet& rules, Plan& plan, Diagnostics& diagnostics) {
   if (!checkpoint.has_config) return;
+  const std::string file = (checkpoint.directory / "config.json").string();
   const bool back = plan.to == Layout::kOriginal;
   plan.config_edits =
       back ? edits_to_original(checkpoint, rules, plan) : edits_to_fused(checkpoint, rules, diagnostics);
@@ -117,16 +147,18 @@ void edit_config(const Checkpoint& checkpoint, const RuleSet& rules, Plan& plan,
     if (fits(edited, edit.path)) {
       put(edited, segments_of(edit.path), 0, edit.after);
     } else {
-      diagnostics.error({(checkpoint.directory / "config.json").string(), 0, 0, {}, edit.path, ""},
+      diagnostics.error({file, 0, 0, {}, edit.path, ""},
                         "this key is to be edited, but the value above it is no object",
                         "Another edit, or somebody since the conversion, has put something else there.");
     }
   }
   plan.config_before = checkpoint.config_text;
   plan.config_text = text_of(edited);
+  require_readable(*plan.config_text, file, diagnostics);
   if (!back || !checkpoint.manifest || !checkpoint.manifest->config_before) return;
-  const std::string& verbatim = *checkpoint.manifest->config_before;
-  if (Json::parse(verbatim, nullptr, false) == edited) plan.config_text = verbatim;
+  const Manifest& manifest = *checkpoint.manifest;
+  if (is_unchanged(checkpoint.config, *manifest.config_before, manifest.config_edits))
+    plan.config_text = manifest.config_before;
 }
 
 }  // namespace tenon

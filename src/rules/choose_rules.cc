@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "checkpoint/json_text.h"
 #include "rules/family.h"
 #include "rules/flatten.h"
 #include "rules/parse_rules.h"
@@ -65,14 +66,24 @@ class Chooser {
     if (families_.empty()) families_from_config();
   }
 
-  // A fused checkpoint's config.json says which families it was fused by.
+  // A fused checkpoint's config.json says which families it was fused by. It may come from anywhere, so that
+  // it names no files.
   void families_from_config() {
     if (request_.to != Layout::kOriginal) return;
     const auto found = checkpoint_.config.find("fusion_config");
     if (found == checkpoint_.config.end() || !found->is_object()) return;
+    std::vector<std::string> unknown;
     for (const auto& [name, options] : found->items()) {
-      if (!(options.is_boolean() && !options.get<bool>())) families_.push_back(name);
+      if (options.is_boolean() && !options.get<bool>()) continue;
+      const auto is_this = [&, &wanted = name](const RuleFile& family) { return family.name == wanted; };
+      const bool known = std::any_of(library_.families().begin(), library_.families().end(), is_this);
+      known ? families_.push_back(name) : unknown.push_back(shown(name));
     }
+    if (unknown.empty()) return;
+    Place place = config_place(checkpoint_);
+    place.inside = "/fusion_config";
+    diagnostics_.error(place, fmt::format("no fusion family of the library: {}", join_some(unknown)),
+                       "A family of your own: name its file with --fuse FILE.yaml.");
   }
 
   void add_rules(const std::string& name) {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxScalar = 64 << 10;
 constexpr int kMaxYamlDepth = 40;
+constexpr std::size_t kMaxShownLine = 10'000;  // a longer one would be kept with every mistake in it
 constexpr std::size_t kMaxNodes =
     500'000;  // of the tree with aliases written out: an alias bomb multiplies there
 
@@ -54,7 +55,8 @@ YamlFile::YamlFile(std::string_view text, std::string file, Diagnostics& diagnos
 Place YamlFile::place(const YAML::Mark& mark) const {
   if (mark.line < 0) return {file_, 0, 0, {}, "", ""};
   const auto line = static_cast<std::size_t>(mark.line);
-  return {file_, mark.line + 1, mark.column + 1, {}, "", line < lines_.size() ? lines_[line] : ""};
+  const bool shown = line < lines_.size() && lines_[line].size() <= kMaxShownLine;
+  return {file_, mark.line + 1, mark.column + 1, {}, "", shown ? lines_[line] : ""};
 }
 
 Place YamlFile::place(const YAML::Node& node) const {

@@ -99,7 +99,46 @@ def plans():
         ).encode()
 
 
-TARGETS = {"header": headers, "shard": shards, "index": indexes, "rules": rules, "plan": plans}
+def configs():
+    for model in golden_models():
+        yield json.dumps(model["config"], indent=2).encode()
+
+
+def tensor_list(shapes):
+    return [{"key": key, "dtype": "BF16", "shape": shape, "hash": "xxh3-128:00"} for key, shape in shapes.items()]
+
+
+def manifests():
+    """What conversions by the rules of tests/lint/library leave, and one with every member."""
+    plain = {"tenon_manifest": 1, "tenon_version": "0.1.0", "layout": "fused", "rules": [], "used_transforms": [], "part_sizes": {},
+             "transposed": {}, "config_edits": [], "plan_hash": "xxh3-128:01", "max_shard_size": "", "source": [], "output": [], "files": {}}
+    rule = lambda name, family=False: {"name": name, "hash": "xxh3-128:02", "family": family, "chosen": not family}
+    experts = {f"m.experts.{i}.{part}_proj.weight": [8, 4] for i in (0, 1) for part in ("gate", "up")}
+    yield plain
+    yield plain | {"rules": [rule("heads")], "used_transforms": ["heads#0"], "source": tensor_list({"embed_out.weight": [8, 4]}),
+                   "output": tensor_list({"lm_head.weight": [8, 4]})}
+    yield plain | {"rules": [rule("moe")], "used_transforms": ["moe#0"], "part_sizes": {"m.experts.gate_up_proj": [8, 8]},
+                   "source": tensor_list(experts), "output": tensor_list({"m.experts.gate_up_proj": [2, 16, 4]})}
+    yield plain | {"rules": [rule("heads"), rule("qkv", True)], "used_transforms": ["qkv#0"], "part_sizes": {"l.attn.qkv_proj.weight": [64, 16, 16]},
+                   "config_edits": [{"path": "fusion_config.qkv", "after": True}], "config_before": '{"model_type": "moe", "hidden_act": "silu"}',
+                   "source": tensor_list({f"l.attn.{p}_proj.weight": [n, 64] for p, n in (("q", 64), ("k", 16), ("v", 16))}),
+                   "output": tensor_list({"l.attn.qkv_proj.weight": [96, 64]})}
+    yield plain | {"layout": "original", "rules": [rule("mine") | {"path": "/x/mine.yaml"}], "transposed": {"proj": True}, "max_shard_size": "5GB",
+                   "assume_used": ["moe#0"], "assume_layout": ["*.proj=fused"], "one_way": True, "library": "/x/rules",
+                   "config_edits": [{"path": "a.b", "before": {"c": [1, 2.5, None]}}, {"path": "d", "before": 0, "after": "e"}],
+                   "files": {"model.safetensors": "sha256:03"}}
+
+
+def batches():
+    yield b"jobs:\n  - source: models/Qwen*\n    destination: fused/{name}\n"
+    yield (b"defaults: {to: fused, verify: true, max_shard_size: 10GB, hash: sha256, threads: 2}\njobs:\n"
+           b"  - {source: a, destination: out/{name}, fuse: [qkv, gate_up]}\n  - name: mixtral back\n    source: ../b\n"
+           b"    destination: /back\n    to: original\n    sync: false\n    assume_layout: '*.proj=fused'\n")
+    yield b"jobs: &j\n  - &a {source: x, destination: 'y/{name}'}\n  - {<<: *a, destination: z, rules: [auto], assume_used: m#0, one_way: true}\n"
+
+
+TARGETS = {"header": headers, "shard": shards, "index": indexes, "rules": rules, "plan": plans,
+           "batch": batches, "manifest": lambda: (json.dumps(m).encode() for m in manifests()), "config": configs}
 
 
 def main(target, folder):

@@ -139,6 +139,32 @@ TEST_CASE("a hostile batch file meets the limits of every YAML file") {
   CHECK(mistakes_of("jobs: \xFF").find("jobs.yaml (byte 6): error: not UTF-8") == 0);
 }
 
+TEST_CASE("jobs, mistakes and paths that multiply are given up soon") {
+  const std::string line = "{source: a}, ";
+  std::string many;
+  for (int i = 0; i < 100'000; ++i) many += line;
+  const std::string said = mistakes_of("jobs: [" + many + "]");
+  CHECK(said.size() < 20'000);
+  CHECK(said.find("too many mistakes") != std::string::npos);
+
+  const auto find = [](const std::string&) {
+    return std::vector<std::string>(11'000, std::string(200, 'x'));
+  };
+  const auto parsed = [&](const std::string& text) {
+    Diagnostics diagnostics;
+    const auto jobs = parse_batch(text, "jobs.yaml", "", diagnostics, find);
+    CHECK(jobs.size() <= 10'001);
+    return diagnostics.all().empty() ? "" : render(diagnostics.all().back(), false);
+  };
+  std::string holes;
+  for (int i = 0; i < 10'000; ++i) holes += "{name}";
+  CHECK(parsed("jobs: [{source: '*', destination: '" + holes + "'}]")
+            .find("jobs.yaml:1:35: error: a path or name of more than 4096 bytes\n") == 0);
+  CHECK(parsed("jobs: [{source: '" + std::string(5000, '*') + "', destination: b}]")
+            .find("jobs.yaml:1:17: error: a path of 5000 bytes\n") == 0);
+  CHECK(parsed("jobs: [{source: '*', destination: b}]").find("too many mistakes") != std::string::npos);
+}
+
 TEST_CASE("a batch file without jobs says what it needs") {
   CHECK(mistakes_of("").find("an empty batch file") != std::string::npos);
   CHECK(mistakes_of("jobs: []").find("jobs.yaml:1:7: error: a batch file needs a list of 'jobs'") !=

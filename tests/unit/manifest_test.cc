@@ -123,6 +123,8 @@ TEST_CASE("every mistake in a manifest is reported with its place") {
   CHECK(message_of(changed("[64,16,16]", "[64,1.5]")) ==
         "m.json: /part_sizes: error: is not of the right type\n");
   CHECK(message_of(changed("[64,16,16]", "[18446744073709551615]")).find("right type") != std::string::npos);
+  CHECK(message_of(changed("[64,16,16]", "[64,-16,16]")) ==
+        "m.json: /part_sizes: error: 'qkv.weight' has a negative extent\n");
   CHECK(message_of(changed("\"layout\": \"original\"", "\"layout\": \"runtime\"")) ==
         "m.json: /layout: error: 'runtime' is neither 'original' nor 'fused'\n");
   CHECK(message_of(changed("\"family\":true", "\"family\":1")) ==
@@ -135,4 +137,18 @@ TEST_CASE("a manifest full of mistakes is given up soon") {
   std::string lines;
   for (int i = 0; i < 1000; ++i) lines += "7,";
   CHECK(message_of(changed("\"source\": [", "\"source\": [" + lines)).size() < 2000);
+  CHECK(message_of(changed("\"rules\": [", "\"rules\": [" + lines)).size() < 2000);
+  std::string members;
+  std::string extents;
+  std::string edits = "7";
+  for (int i = 0; i < 11'000; ++i) {
+    members += "\"unknown" + std::to_string(i) + "\":7,";
+    extents += "\"k" + std::to_string(i) + "\": [-1],";
+    edits += ",7";
+  }
+  CHECK(message_of(changed("\"key\":\"s\"", members + "\"key\":\"s\"")).size() < 2000);
+  CHECK(message_of(changed("\"layout\":", members + "\"layout\":")).size() < 2000);
+  CHECK(message_of(changed("\"qkv.weight\":", extents + "\"qkv.weight\":")).size() < 2000);
+  CHECK(message_of(changed("\"config_edits\": [", "\"config_edits\": [" + edits + ",")) ==
+        "m.json: /config_edits: error: has 11003 elements, more than 10000\n");
 }

@@ -77,6 +77,13 @@ TEST_CASE("a pattern that backtracks without end is stopped") {
   CHECK(error_of({"^(a+)+$"}, std::string(60, 'a') + "!").find("needs more than") != std::string::npos);
 }
 
+TEST_CASE("what a star stood for is looked for within the same limit") {
+  const Pattern pattern({"^(a+)+[bc]*.x"}, kPlace);
+  CHECK(pattern.star(0, "ab12.x") == "12");
+  const auto look = [&] { pattern.star(0, std::string(60, 'a') + "!.x"); };
+  CHECK_THROWS_WITH(look(), Catch::Contains("needs more than"));
+}
+
 TEST_CASE("a target becomes text") {
   const auto text = [](std::string_view target) { return target_as_text(target).text; };
   CHECK(text("^lm_head\\.") == "lm_head.");

@@ -31,6 +31,6 @@ TEST_CASE("the families that config.json names are the library's") {
   CHECK(error_of(folder,
                  R"({"model_type": "small", "fusion_config": {"a": false, "b": true, "c\u001b": {}, ")" +
                      path + R"(": true}})") ==
-        "ckpt/config.json: /fusion_config: error: no fusion family of the library: b, c\\x1b, " + path +
+        "ckpt/config.json: /fusion_config: error: no fusion family of the library: b, c\\x1b and " + path +
             "\n  A family of your own: name its file with --fuse FILE.yaml.\n");
 }

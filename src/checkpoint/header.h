@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -26,6 +27,10 @@ struct Header {
 /// Parses the JSON part of a header, whose tensors must fill a file of `file_size` bytes exactly. Throws
 /// UserError with the first defect (file, byte offset, tensor). `file` is for messages only.
 Header parse_header(std::string_view json, std::uint64_t file_size, const std::string& file);
+
+/// The same for `length` bytes of JSON that come in parts (checkpoint/header_reader.h).
+Header parse_header(const std::function<std::string_view(std::uint64_t from)>& text, std::uint64_t length,
+                    std::uint64_t file_size, const std::string& file);
 
 /// A shard file and what its header says.
 struct OpenedShard {

@@ -1,6 +1,6 @@
 // The JSON is read by nlohmann's SAX parser, so that duplicate keys are seen, also where one of them is
-// written with escapes, and nothing is built that the header does not need. The parser does not say where it
-// is; the iterator that it reads from does.
+// written with escapes, and nothing is built that the header does not need: a header of 100 MB passes through
+// a buffer of 1 MiB. The parser does not say where it is; what it reads from does.
 #include "checkpoint/header_reader.h"
 
 #include <fmt/format.h>
@@ -22,9 +22,45 @@ namespace {
 constexpr std::size_t kMaxDepth = 127;           // as the library
 constexpr std::size_t kMaxUnknownFields = 1024;  // of one entry
 constexpr std::size_t kMaxMetadata = 1'000'000;
+constexpr std::uint64_t kLeastEntry = 50;  // bytes of "":{"dtype":"U8","shape":[],"data_offsets":[0,0]},
 
-// Walks over the text and tells the reader how far the parser got.
-class PositionIterator {
+// The part of the text that is being parsed, and how far the parser got.
+class Cursor {
+ public:
+  Cursor(const HeaderText& text, const std::string& file) : text_(text), file_(file) { load(); }
+
+  bool at_end() const { return part_.empty(); }
+  const char& here() const { return part_[at_]; }
+  std::uint64_t position() const { return begin_ + at_; }
+  void advance() {
+    if (++at_ < part_.size()) return;
+    begin_ += part_.size();
+    load();
+  }
+
+ private:
+  // The parser would take a NUL for the end, and skip a byte order mark.
+  void load() {
+    part_ = text_(begin_);
+    at_ = 0;
+    const auto refuse = [&](std::uint64_t at, const char* what) {
+      throw UserError({file_, 0, 0, kHeaderPrefixBytes + at, "", ""},
+                      fmt::format("the header is not valid JSON: {}", what));
+    };
+    if (const std::size_t nul = part_.find('\0'); nul != std::string_view::npos)
+      refuse(begin_ + nul, "a NUL byte");
+    if (begin_ == 0 && part_.starts_with("\xEF\xBB\xBF")) refuse(0, "a byte order mark before the text");
+  }
+
+  const HeaderText& text_;
+  const std::string& file_;
+  std::string_view part_;
+  std::uint64_t begin_ = 0;  // of the part
+  std::size_t at_ = 0;       // in the part
+};
+
+// Where the cursor is, or (without one) the end.
+class CursorIterator {
  public:
   using iterator_category = std::input_iterator_tag;
   using value_type = char;
@@ -32,29 +68,34 @@ class PositionIterator {
   using pointer = const char*;
   using reference = const char&;
 
-  PositionIterator(const char* at, const char** position) : at_(at), position_(position) {}
-  reference operator*() const { return *at_; }
-  PositionIterator& operator++() {
-    *position_ = ++at_;
+  explicit CursorIterator(Cursor* cursor = nullptr) : cursor_(cursor) {}
+  reference operator*() const { return cursor_->here(); }
+  CursorIterator& operator++() {
+    cursor_->advance();
     return *this;
   }
-  bool operator==(const PositionIterator& other) const { return at_ == other.at_; }
+  bool operator==(const CursorIterator& other) const { return is_end() == other.is_end(); }
 
  private:
-  const char* at_;
-  const char** position_;
+  bool is_end() const { return cursor_ == nullptr || cursor_->at_end(); }
+
+  Cursor* cursor_;
 };
 
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  HeaderReader(std::string_view json, const std::string& file) : json_(json), file_(file) {}
-
-  void read() {
-    position_ = json_.data();
-    nlohmann::json::sax_parse(PositionIterator(json_.data(), &position_),
-                              PositionIterator(json_.data() + json_.size(), &position_), this);
+  // Room for as many tensors as fit into the text: memory that is not touched is not taken, while growing
+  // would hold the old and the new.
+  HeaderReader(const HeaderText& text, std::uint64_t length, const std::string& file)
+      : cursor_(text, file), file_(file), length_(length) {
+    fields_.tensors.reserve(length / kLeastEntry);
+    fields_.at.reserve(length / kLeastEntry);
   }
-  HeaderFields take() { return std::move(fields_); }
+
+  HeaderFields read() {
+    nlohmann::json::sax_parse(CursorIterator(&cursor_), CursorIterator(), this);
+    return std::move(fields_);
+  }
 
   bool null() override { return in_ == In::kRoot && in_metadata_ ? true : scalar("null"); }
   bool boolean(bool) override { return scalar("a boolean"); }
@@ -72,17 +113,20 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override;
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& exception) override {
-    position_ = json_.data() + std::min(position == 0 ? 0 : position - 1, json_.size());
-    fail("the header is not valid JSON: " + defect_of(exception));
+    fail_at(std::min<std::uint64_t>(position == 0 ? 0 : position - 1, length_),
+            "the header is not valid JSON: " + defect_of(exception));
   }
 
  private:
   enum class In { kNothing, kRoot, kMetadata, kEntry, kShape, kOffsets, kIgnored };
   enum class Field { kDType, kShape, kOffsets, kUnknown };
 
+  [[noreturn]] void fail_at(std::uint64_t at, const std::string& message,
+                            const std::string& hint = "") const {
+    throw UserError({file_, 0, 0, kHeaderPrefixBytes + at, shown(name_), ""}, message, hint);
+  }
   [[noreturn]] void fail(const std::string& message, const std::string& hint = "") const {
-    const auto offset = kHeaderPrefixBytes + static_cast<std::uint64_t>(position_ - json_.data());
-    throw UserError({file_, 0, 0, offset, shown(name_), ""}, message, hint);
+    fail_at(cursor_.position(), message, hint);
   }
 
   bool scalar(std::string_view what);
@@ -92,9 +136,9 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (++depth_ > kMaxDepth) fail(fmt::format("the header is nested deeper than {} levels", kMaxDepth));
   }
 
-  std::string_view json_;
+  Cursor cursor_;
   const std::string& file_;
-  const char* position_ = nullptr;
+  const std::uint64_t length_;
 
   In in_ = In::kNothing;
   std::size_t depth_ = 0;
@@ -104,7 +148,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool had_metadata_ = false;
   std::string metadata_key_;
 
-  HeaderEntry entry_;
+  Tensor tensor_;
+  std::uint64_t at_ = 0;  // behind its key
   Field field_ = Field::kUnknown;
   bool has_dtype_ = false;
   bool has_shape_ = false;
@@ -142,12 +187,12 @@ bool HeaderReader::scalar(std::string_view what) {
 
 bool HeaderReader::number_unsigned(number_unsigned_t value) {
   if (in_ == In::kShape) {
-    if (entry_.tensor.shape.size() == kMaxRank)
+    if (tensor_.shape.size() == kMaxRank)
       fail(fmt::format("the shape has more than {} dimensions", kMaxRank));
     if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
       fail(fmt::format("the extent {} of the shape is too large", value));
     }
-    entry_.tensor.shape.push_back(static_cast<std::int64_t>(value));
+    tensor_.shape.push_back(static_cast<std::int64_t>(value));
     return true;
   }
   if (in_ == In::kOffsets) {
@@ -170,7 +215,7 @@ bool HeaderReader::string(string_t& value) {
       for (int i = 0; i < kDTypeCount; ++i) known += fmt::format(" {}", name_of(static_cast<DType>(i)));
       fail(fmt::format("unknown dtype '{}'", shown(value)), "Known are" + known + ".");
     }
-    entry_.tensor.dtype = *dtype;
+    tensor_.dtype = *dtype;
     return true;
   }
   return scalar("a string");
@@ -181,7 +226,7 @@ bool HeaderReader::key(string_t& name) {
     name_ = std::move(name);
     in_metadata_ = name_ == "__metadata__";
     if (in_metadata_ && std::exchange(had_metadata_, true)) fail("__metadata__ occurs twice");
-    entry_.at = kHeaderPrefixBytes + static_cast<std::uint64_t>(position_ - json_.data());
+    at_ = kHeaderPrefixBytes + cursor_.position();
   } else if (in_ == In::kMetadata) {
     if (fields_.metadata.contains(name)) fail(fmt::format("the key '{}' occurs twice", shown(name)));
     if (fields_.metadata.size() == kMaxMetadata) fail(fmt::format("more than {} entries", kMaxMetadata));
@@ -220,7 +265,7 @@ bool HeaderReader::start_object(std::size_t) {
     in_ = In::kMetadata;
   } else if (in_ == In::kRoot) {
     in_ = In::kEntry;
-    entry_.tensor = {};
+    tensor_ = {};
     offsets_.clear();
     unknown_fields_.clear();
     has_dtype_ = has_shape_ = has_offsets_ = false;
@@ -269,40 +314,35 @@ void HeaderReader::finish_entry() {
   if (!has_dtype_) fail("the tensor has no dtype");
   if (!has_shape_) fail("the tensor has no shape");
   if (!has_offsets_) fail("the tensor has no data_offsets");
-  Tensor& tensor = entry_.tensor;
-  const std::string what = fmt::format("{} {}", name_of(tensor.dtype), to_string(tensor.shape));
+  Tensor& tensor = tensor_;
+  const auto what = [&] { return fmt::format("{} {}", name_of(tensor.dtype), to_string(tensor.shape)); };
   if (offsets_[1] < offsets_[0])
     fail(fmt::format("data_offsets [{}, {}] end before they begin", offsets_[0], offsets_[1]));
   const auto bytes = byte_size(tensor.dtype, tensor.shape);
   if (!bytes && bits_of(tensor.dtype) < 8 && element_count(tensor.shape)) {
-    fail(fmt::format("{} does not end on a whole byte", what));
+    fail(fmt::format("{} does not end on a whole byte", what()));
   }
-  if (!bytes) fail(fmt::format("the size of {} does not fit into 64 bits", what));
+  if (!bytes) fail(fmt::format("the size of {} does not fit into 64 bits", what()));
   if (offsets_[1] - offsets_[0] != *bytes) {
-    fail(fmt::format("{} takes {} bytes, but data_offsets [{}, {}] span {}", what, *bytes, offsets_[0],
+    fail(fmt::format("{} takes {} bytes, but data_offsets [{}, {}] span {}", what(), *bytes, offsets_[0],
                      offsets_[1], offsets_[1] - offsets_[0]));
   }
   tensor.key = name_;
+  tensor.shape.shrink_to_fit();
   tensor.offset = offsets_[0];
   tensor.bytes = *bytes;
-  fields_.entries.push_back(std::move(entry_));
+  fields_.tensors.push_back(std::move(tensor));
+  fields_.at.push_back(at_);
 }
 
 }  // namespace
 
-HeaderFields read_header_fields(std::string_view json, const std::string& file) {
-  // The parser would take a NUL for the end, and skip a byte order mark.
-  if (const std::size_t nul = json.find('\0'); nul != std::string_view::npos) {
-    throw UserError({file, 0, 0, kHeaderPrefixBytes + nul, "", ""},
-                    "the header is not valid JSON: a NUL byte");
-  }
-  if (json.starts_with("\xEF\xBB\xBF")) {
-    throw UserError({file, 0, 0, kHeaderPrefixBytes, "", ""},
-                    "the header is not valid JSON: a byte order mark before the text");
-  }
-  HeaderReader reader(json, file);
-  reader.read();
-  return reader.take();
+HeaderText header_text(std::string_view json) {
+  return [json](std::uint64_t from) { return json.substr(std::min<std::uint64_t>(from, json.size())); };
+}
+
+HeaderFields read_header_fields(const HeaderText& text, std::uint64_t length, const std::string& file) {
+  return HeaderReader(text, length, file).read();
 }
 
 }  // namespace tenon

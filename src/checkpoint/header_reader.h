@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -13,17 +14,21 @@ namespace tenon {
 
 inline constexpr std::uint64_t kHeaderPrefixBytes = 8;
 
-struct HeaderEntry {
-  Tensor tensor;         // offset: as data_offsets say, from the end of the header
-  std::uint64_t at = 0;  // byte after its key, from the start of the file
-};
+/// JSON that need not be in memory as a whole: gives what stands from a byte on, as much as is convenient,
+/// which stays until the next call. Nothing at the end.
+using HeaderText = std::function<std::string_view(std::uint64_t from)>;
+
+/// A text that is in memory.
+HeaderText header_text(std::string_view json);
 
 struct HeaderFields {
-  std::vector<HeaderEntry> entries;  // as written, each sound in itself; keys may repeat
+  std::vector<Tensor> tensors;    // as written, each sound in itself; keys may repeat. Offsets are those of
+                                  // data_offsets, from the end of the header
+  std::vector<std::uint64_t> at;  // parallel: byte after the key, from the start of the file
   std::map<std::string, std::string> metadata;
 };
 
-/// Throws UserError (byte offset, tensor) at the first defect.
-HeaderFields read_header_fields(std::string_view json, const std::string& file);
+/// `length` bytes of JSON. Throws UserError (byte offset, tensor) at the first defect, and what `text` does.
+HeaderFields read_header_fields(const HeaderText& text, std::uint64_t length, const std::string& file);
 
 }  // namespace tenon

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/config.h"
@@ -72,9 +73,12 @@ void open_shard(const std::string& name, bool listed, Checkpoint& checkpoint, Di
                     "Put the file itself there.");
   }
   OpenedShard opened = read_header(path, diagnostics);
-  for (Tensor& tensor : opened.header.tensors) {
-    tensor.shard = static_cast<std::uint32_t>(checkpoint.shards.size());
-    checkpoint.tensors.push_back(std::move(tensor));
+  std::vector<Tensor>& tensors = opened.header.tensors;
+  for (Tensor& tensor : tensors) tensor.shard = static_cast<std::uint32_t>(checkpoint.shards.size());
+  if (checkpoint.tensors.empty()) {
+    checkpoint.tensors = std::move(tensors);  // one large header is not held twice
+  } else {
+    std::move(tensors.begin(), tensors.end(), std::back_inserter(checkpoint.tensors));
   }
   checkpoint.shards.push_back({path, opened.size, opened.modified_ns, std::move(opened.header.metadata)});
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 #include "checkpoint/header.h"
 #include "checkpoint/header_reader.h"
@@ -11,40 +12,53 @@
 namespace tenon {
 namespace {
 
-[[noreturn]] void fail_at(const HeaderEntry& entry, const std::string& file, const std::string& message) {
-  throw UserError({file, 0, 0, entry.at, shown(entry.tensor.key), ""}, message);
+// Numbers of tensors. A header may hold more than a million, so that there are no two of them at any time.
+using Order = std::vector<std::uint32_t>;
+
+[[noreturn]] void fail_at(const HeaderFields& fields, std::uint32_t tensor, const std::string& file,
+                          const std::string& message) {
+  throw UserError({file, 0, 0, fields.at[tensor], shown(fields.tensors[tensor].key), ""}, message);
 }
 
-void refuse_duplicates(const std::vector<HeaderEntry>& entries, const std::string& file) {
-  std::vector<std::uint32_t> by_key(entries.size());
-  std::iota(by_key.begin(), by_key.end(), 0);
-  std::sort(by_key.begin(), by_key.end(), [&](std::uint32_t a, std::uint32_t b) {
-    const int order = entries[a].tensor.key.compare(entries[b].tensor.key);
+template <typename Less>
+Order sorted(std::size_t count, Less less) {
+  Order order(count);
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), less);
+  return order;
+}
+
+void refuse_duplicates(const HeaderFields& fields, const std::string& file) {
+  const std::vector<Tensor>& tensors = fields.tensors;
+  const Order by_key = sorted(tensors.size(), [&](std::uint32_t a, std::uint32_t b) {
+    const int order = tensors[a].key.compare(tensors[b].key);
     return order != 0 ? order < 0 : a < b;
   });
   const auto twice = std::adjacent_find(by_key.begin(), by_key.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return entries[a].tensor.key == entries[b].tensor.key;
+    return tensors[a].key == tensors[b].key;
   });
-  if (twice != by_key.end()) fail_at(entries[*(twice + 1)], file, "the tensor occurs twice");
+  if (twice != by_key.end()) fail_at(fields, *(twice + 1), file, "the tensor occurs twice");
 }
 
 // The tensors must cover the rest of the file: no hole, no overlap, nothing behind the last one.
-void check_cover(const std::vector<HeaderEntry>& by_offset, std::uint64_t data_bytes,
+void check_cover(const HeaderFields& fields, const Order& by_offset, std::uint64_t data_bytes,
                  const std::string& file) {
   std::uint64_t end = 0;
-  const HeaderEntry* before = nullptr;
-  for (const HeaderEntry& entry : by_offset) {
-    const std::uint64_t begin = entry.tensor.offset;
-    if (begin < end)
-      fail_at(entry, file, fmt::format("its bytes overlap those of '{}'", shown(before->tensor.key)));
-    if (begin > end) {
-      fail_at(entry, file, fmt::format("the {} bytes before it belong to no tensor", begin - end));
+  std::uint32_t before = 0;
+  for (const std::uint32_t i : by_offset) {
+    const std::uint64_t begin = fields.tensors[i].offset;
+    if (begin < end) {
+      fail_at(fields, i, file,
+              fmt::format("its bytes overlap those of '{}'", shown(fields.tensors[before].key)));
     }
-    end = begin + entry.tensor.bytes;
-    before = &entry;
+    if (begin > end) {
+      fail_at(fields, i, file, fmt::format("the {} bytes before it belong to no tensor", begin - end));
+    }
+    end = begin + fields.tensors[i].bytes;
+    before = i;
   }
   if (end > data_bytes) {
-    fail_at(*before, file,
+    fail_at(fields, before, file,
             fmt::format("the file ends {} bytes before its last tensor does; was it truncated?",
                         end - data_bytes));
   }
@@ -54,27 +68,40 @@ void check_cover(const std::vector<HeaderEntry>& by_offset, std::uint64_t data_b
   }
 }
 
+// Puts tensor order[i] at place i, along the order's cycles, and uses the order up.
+void reorder(std::vector<Tensor>& tensors, Order order) {
+  for (std::uint32_t start = 0; start < order.size(); ++start) {
+    std::uint32_t at = start;
+    while (order[at] != start) {
+      const std::uint32_t next = order[at];
+      std::swap(tensors[at], tensors[next]);
+      order[at] = at;
+      at = next;
+    }
+    order[at] = at;
+  }
+}
+
 }  // namespace
 
 Header parse_header(std::string_view json, std::uint64_t file_size, const std::string& file) {
-  HeaderFields fields = read_header_fields(json, file);
-  std::vector<HeaderEntry>& entries = fields.entries;
-  refuse_duplicates(entries, file);
-  std::sort(entries.begin(), entries.end(), [](const HeaderEntry& a, const HeaderEntry& b) {
-    return std::tie(a.tensor.offset, a.tensor.bytes, a.tensor.key) <
-           std::tie(b.tensor.offset, b.tensor.bytes, b.tensor.key);
-  });
-  const std::uint64_t data_start = kHeaderPrefixBytes + json.size();
-  check_cover(entries, file_size - data_start, file);
+  return parse_header(header_text(json), json.size(), file_size, file);
+}
 
-  Header header;
-  header.metadata = std::move(fields.metadata);
-  header.tensors.reserve(entries.size());
-  for (HeaderEntry& entry : entries) {
-    entry.tensor.offset += data_start;
-    header.tensors.push_back(std::move(entry.tensor));
-  }
-  return header;
+Header parse_header(const HeaderText& text, std::uint64_t length, std::uint64_t file_size,
+                    const std::string& file) {
+  HeaderFields fields = read_header_fields(text, length, file);
+  std::vector<Tensor>& tensors = fields.tensors;
+  refuse_duplicates(fields, file);
+  Order by_offset = sorted(tensors.size(), [&](std::uint32_t a, std::uint32_t b) {
+    return std::tie(tensors[a].offset, tensors[a].bytes, tensors[a].key) <
+           std::tie(tensors[b].offset, tensors[b].bytes, tensors[b].key);
+  });
+  const std::uint64_t data_start = kHeaderPrefixBytes + length;
+  check_cover(fields, by_offset, file_size - data_start, file);
+  reorder(tensors, std::move(by_offset));
+  for (Tensor& tensor : tensors) tensor.offset += data_start;
+  return {std::move(tensors), std::move(fields.metadata)};
 }
 
 }  // namespace tenon

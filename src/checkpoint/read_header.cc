@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -12,6 +13,8 @@
 
 namespace tenon {
 namespace {
+
+constexpr std::uint64_t kPart = 1 << 20;  // bytes of JSON that are held at a time
 
 // Files of other kinds often get a safetensors name; their first bytes tell which.
 std::string what_it_may_be(std::string_view start) {
@@ -64,16 +67,22 @@ OpenedShard read_header(const std::filesystem::path& path, Diagnostics& warnings
                                 shard.size - kHeaderPrefixBytes),
                     what_it_may_be(start));
   }
-  std::string json(length, '\0');
-  read_at(file, path, kHeaderPrefixBytes, json);
-  shard.header = parse_header(json, shard.size, name);
+  std::string part;
+  bool begins_with_brace = true;
+  const HeaderText text = [&](std::uint64_t from) {
+    part.resize(std::min(kPart, length - from));
+    read_at(file, path, kHeaderPrefixBytes + from, part);
+    if (from == 0) begins_with_brace = part.starts_with('{');
+    return std::string_view(part);
+  };
+  shard.header = parse_header(text, length, shard.size, name);
   shard.header_size = kHeaderPrefixBytes + length;
   if (length > kHubHeaderBytes) {
     warnings.warning({name, 0, 0, {}, "", ""},
                      fmt::format("the header takes {}; some readers refuse more than {}", human_bytes(length),
                                  human_bytes(kHubHeaderBytes)));
   }
-  if (!json.starts_with('{')) {
+  if (!begins_with_brace) {
     warnings.warning({name, 0, 0, kHeaderPrefixBytes, "", ""},
                      "white space before the header's first brace; some readers refuse that");
   }

@@ -18,11 +18,8 @@ Verdict inspect(const InspectFlags& flags, Console& console) {
   const Checkpoint checkpoint = open_checkpoint(flags.path);
   console.report(checkpoint.warnings);
   const InspectOptions options{!flags.summary, flags.keys};
-  if (flags.json) {
-    console.json_result(inspect_json(checkpoint, options));
-  } else {
-    console.result(inspect_text(checkpoint, options));
-  }
+  const auto show = flags.json ? inspect_json : inspect_text;
+  show(checkpoint, options, [&](std::string_view part) { console.result(part); });
   return Verdict::kHolds;
 }
 

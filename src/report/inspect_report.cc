@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "report/table.h"
@@ -69,13 +70,16 @@ std::vector<std::string> architectures_of(const Checkpoint& checkpoint) {
   return names;
 }
 
-std::string tensors_text(const Checkpoint& checkpoint, const std::vector<const Tensor*>& tensors) {
-  Table table({{"tensor"}, {"dtype"}, {"shape"}, {"size", Align::kRight}, {"shard"}});
-  for (const Tensor* tensor : tensors) {
-    table.add({tensor->key, std::string(name_of(tensor->dtype)), to_string(tensor->shape),
-               human_bytes(tensor->bytes), file_name(checkpoint, tensor->shard)});
-  }
-  return table.text() + "\n";
+void write_tensors(const Checkpoint& checkpoint, const std::vector<const Tensor*>& tensors,
+                   const TextSink& out) {
+  const auto cells_of = [&](std::size_t i) -> std::vector<std::string> {
+    const Tensor& tensor = *tensors[i];
+    return {tensor.key, std::string(name_of(tensor.dtype)), to_string(tensor.shape),
+            human_bytes(tensor.bytes), file_name(checkpoint, tensor.shard)};
+  };
+  write_table({{"tensor"}, {"dtype"}, {"shape"}, {"size", Align::kRight}, {"shard"}}, tensors.size(),
+              cells_of, out);
+  out("\n");
 }
 
 std::string dtypes_text(const Checkpoint& checkpoint) {
@@ -111,17 +115,29 @@ nlohmann::ordered_json origin_json(const Manifest& manifest) {
   return {{"tenon_version", manifest.tenon_version}, {"layout", name_of(manifest.layout)}, {"rules", rules}};
 }
 
-nlohmann::ordered_json tensors_json(const Checkpoint& checkpoint, const std::vector<const Tensor*>& tensors) {
-  auto list = nlohmann::ordered_json::array();
+nlohmann::ordered_json tensor_json(const Checkpoint& checkpoint, const Tensor& tensor) {
+  return {{"key", tensor.key},
+          {"dtype", name_of(tensor.dtype)},
+          {"shape", tensor.shape},
+          {"bytes", tensor.bytes},
+          {"shard", file_name(checkpoint, tensor.shard)},
+          {"offset", tensor.offset}};
+}
+
+// Names of files may be no UTF-8.
+std::string json_text(const nlohmann::ordered_json& document) {
+  return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+// The elements of a list that is a member of the document.
+void write_elements(const Checkpoint& checkpoint, const std::vector<const Tensor*>& tensors,
+                    const TextSink& out) {
   for (const Tensor* tensor : tensors) {
-    list.push_back({{"key", tensor->key},
-                    {"dtype", name_of(tensor->dtype)},
-                    {"shape", tensor->shape},
-                    {"bytes", tensor->bytes},
-                    {"shard", file_name(checkpoint, tensor->shard)},
-                    {"offset", tensor->offset}});
+    std::string text = "\n" + json_text(tensor_json(checkpoint, *tensor));
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 5)
+      text.insert(at + 1, 4, ' ');
+    out(tensor == tensors.back() ? text + "\n  " : text + ",");
   }
-  return list;
 }
 
 }  // namespace
@@ -135,12 +151,11 @@ std::string model_of(const Checkpoint& checkpoint) {
   return fmt::format("{} ({})", type, architectures);
 }
 
-std::string inspect_text(const Checkpoint& checkpoint, const InspectOptions& options) {
+void inspect_text(const Checkpoint& checkpoint, const InspectOptions& options, const TextSink& sink) {
   const Sum sum = total(checkpoint);
   const auto listed = listed_tensors(checkpoint, options);
-  std::string out;
-  if (options.list_tensors) out += tensors_text(checkpoint, listed);
-  out += dtypes_text(checkpoint) + shards_text(checkpoint);
+  if (options.list_tensors) write_tensors(checkpoint, listed, sink);
+  std::string out = dtypes_text(checkpoint) + shards_text(checkpoint);
   out += fmt::format("model       {}\n", visible(model_of(checkpoint)));
   if (checkpoint.manifest) out += fmt::format("origin      {}\n", visible(origin_text(*checkpoint.manifest)));
   std::vector<std::string> beside;
@@ -152,10 +167,10 @@ std::string inspect_text(const Checkpoint& checkpoint, const InspectOptions& opt
   if (listed.size() < checkpoint.tensors.size() && options.list_tensors) {
     out += fmt::format("listed      {} of them match '{}'\n", listed.size(), visible(options.keys));
   }
-  return out;
+  sink(out);
 }
 
-nlohmann::ordered_json inspect_json(const Checkpoint& checkpoint, const InspectOptions& options) {
+void inspect_json(const Checkpoint& checkpoint, const InspectOptions& options, const TextSink& sink) {
   const Sum sum = total(checkpoint);
   nlohmann::ordered_json out;
   out["directory"] = checkpoint.directory.string();
@@ -180,8 +195,14 @@ nlohmann::ordered_json inspect_json(const Checkpoint& checkpoint, const InspectO
   }
   out["side_files"] = nlohmann::ordered_json::array();
   for (const auto& file : checkpoint.side_files) out["side_files"].push_back(file.string());
-  if (options.list_tensors) out["tensors"] = tensors_json(checkpoint, listed_tensors(checkpoint, options));
-  return out;
+  std::string text = json_text(out);
+  if (options.list_tensors) {
+    text.erase(text.rfind("\n}"));
+    sink(text + ",\n  \"tensors\": [");
+    write_elements(checkpoint, listed_tensors(checkpoint, options), sink);
+    text = "]\n}";
+  }
+  sink(text + "\n");
 }
 
 }  // namespace tenon

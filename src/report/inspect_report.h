@@ -2,10 +2,10 @@
 // comes from.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "checkpoint/checkpoint.h"
+#include "report/table.h"
 
 namespace tenon {
 
@@ -14,8 +14,9 @@ struct InspectOptions {
   std::string keys;  // a glob: only these tensors are listed; empty: all
 };
 
-std::string inspect_text(const Checkpoint& checkpoint, const InspectOptions& options);
-nlohmann::ordered_json inspect_json(const Checkpoint& checkpoint, const InspectOptions& options);
+/// In parts: of a checkpoint with a million tensors the whole would take more memory than its headers do.
+void inspect_text(const Checkpoint& checkpoint, const InspectOptions& options, const TextSink& out);
+void inspect_json(const Checkpoint& checkpoint, const InspectOptions& options, const TextSink& out);
 
 /// "qwen3_moe (Qwen3MoeForCausalLM)", as config.json says; "unknown (no config.json)" where it does not.
 std::string model_of(const Checkpoint& checkpoint);

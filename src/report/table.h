@@ -1,7 +1,9 @@
 // Columns of text, aligned: what inspect, diff, batch and rules list print.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tenon {
@@ -29,5 +31,13 @@ class Table {
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+/// Takes a text in parts.
+using TextSink = std::function<void(std::string_view part)>;
+
+/// The text of a table that is too long to be held: each of its `rows` is asked for twice.
+void write_table(const std::vector<Table::Column>& columns, std::size_t rows,
+                 const std::function<std::vector<std::string>(std::size_t row)>& cells_of,
+                 const TextSink& out);
 
 }  // namespace tenon

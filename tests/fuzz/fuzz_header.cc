@@ -1,5 +1,5 @@
 // The JSON of a header, in a file of just the size that its tensors take. What is accepted covers the file,
-// and is the same again after it was written and read.
+// is the same read in parts, and is the same again after it was written and read.
 #include <algorithm>
 #include <cstdint>
 #include <optional>
@@ -14,10 +14,13 @@ using fuzz::require;
 
 namespace {
 
+constexpr std::size_t kPart = 61;
+
 // Nothing where the header is refused.
-std::optional<Header> parsed(std::string_view json, std::uint64_t file_size) {
+std::optional<Header> parsed(std::string_view json, std::uint64_t file_size, std::size_t part = SIZE_MAX) {
+  const auto text = [&](std::uint64_t from) { return json.substr(std::min(from, json.size()), part); };
   try {
-    return parse_header(json, file_size, "fuzz.safetensors");
+    return parse_header(text, json.size(), file_size, "fuzz.safetensors");
   } catch (const UserError& error) {
     fuzz::require_useful(error);
     require(error.diagnostics().front().place.file == "fuzz.safetensors", "the message names the file");
@@ -29,8 +32,8 @@ std::optional<Header> parsed(std::string_view json, std::uint64_t file_size) {
 std::uint64_t fitting_size(std::string_view json) {
   std::uint64_t end = 0;
   try {
-    for (const HeaderEntry& entry : read_header_fields(json, "").entries)
-      end = std::max(end, entry.tensor.offset + entry.tensor.bytes);
+    for (const Tensor& tensor : read_header_fields(header_text(json), json.size(), "").tensors)
+      end = std::max(end, tensor.offset + tensor.bytes);
   } catch (const UserError&) {
   }
   const std::uint64_t begin = kHeaderPrefixBytes + json.size();
@@ -74,7 +77,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view json(reinterpret_cast<const char*>(data), size);
   const std::uint64_t file_size = fitting_size(json);
   auto header = parsed(json, file_size);
+  const auto in_parts = parsed(json, file_size, kPart);
+  require(header.has_value() == in_parts.has_value(), "parts make no difference");
   if (!header) return 0;
+  require(std::equal(header->tensors.begin(), header->tensors.end(), in_parts->tensors.begin(),
+                     in_parts->tensors.end(), same),
+          "tensors of a header in parts");
   const std::uint64_t begin = kHeaderPrefixBytes + json.size();
   require_cover(*header, begin, file_size);
   require(!parsed(json, file_size + 1), "a byte behind the last tensor is refused");

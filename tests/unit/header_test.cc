@@ -87,6 +87,38 @@ TEST_CASE("what is written reads back, tensors by rising offset") {
   }
 }
 
+TEST_CASE("a header that comes in parts is the same, and so is what is wrong with it") {
+  const std::string good =
+      R"({"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]},)"
+      R"("a\n":{"data_offsets":[0,3],"shape":[3],"dtype":"I8"},"__metadata__":{"k":"v"}})";
+  const auto text_of = [](const std::string& json, std::size_t part) {
+    return [&json, part](std::uint64_t from) { return std::string_view(json).substr(from, part); };
+  };
+  const auto defect = [&](const std::string& json, std::size_t part) -> std::string {
+    try {
+      parse_header(text_of(json, part), json.size(), 8 + json.size() + 5, "f");
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (std::size_t part = 1; part <= good.size(); ++part) {
+    const Header header = parse_header(text_of(good, part), good.size(), 8 + good.size() + 5, "f");
+    REQUIRE(header.tensors.size() == 2);
+    CHECK(header.tensors[0].key == "a\n");
+    CHECK(header.tensors[0].offset == 8 + good.size());
+    CHECK(header.tensors[1].key == "b");
+    CHECK(header.tensors[1].shape == Shape{2});
+    CHECK(header.metadata == std::map<std::string, std::string>{{"k", "v"}});
+  }
+  for (const std::size_t cut : {0, 1, 20, 60, 100}) {
+    const std::string bad = good.substr(0, cut) + "?" + good.substr(cut);
+    const std::string whole = defect(bad, bad.size());
+    CHECK(whole.find("f (byte ") == 0);
+    for (std::size_t part = 1; part <= bad.size(); part += 7) CHECK(defect(bad, part) == whole);
+  }
+}
+
 TEST_CASE("a file of another kind is refused with what it may be") {
   CHECK(message_of("") == " (byte 0): error: the file is 0 bytes long, too short for a safetensors header\n");
   CHECK(message_of("version https://git-lfs.github.com/spec/v1\n").find("Git LFS pointer") !=

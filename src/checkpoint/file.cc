@@ -138,7 +138,8 @@ void OutputFile::close() {
 }
 
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync,
-               const std::function<void()>& between) {
+               const std::function<void()>& between,
+               const std::function<void(std::span<const std::byte>)>& passed) {
   const FileDescriptor source = open_for_reading(from);
   std::uint64_t left = size_of(source, from);
   OutputFile copy(to, left);
@@ -147,6 +148,7 @@ void copy_file(const std::filesystem::path& from, const std::filesystem::path& t
     if (between) between();
     const std::span<char> chunk = std::span(buffer).first(std::min<std::uint64_t>(left, buffer.size()));
     read_at(source, from, at, chunk);
+    if (passed) passed(std::as_bytes(chunk));
     copy.write(at, std::as_bytes(chunk));
     at += chunk.size();
     left -= chunk.size();

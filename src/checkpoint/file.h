@@ -89,10 +89,11 @@ class OutputFile {
   bool preallocated_ = false;
 };
 
-/// Copies the bytes of a regular file, links followed; `between` as in OutputFile::sync. Throws UserError or
-/// SystemError as reading and writing do.
+/// Copies the bytes of a regular file, links followed; `between` as in OutputFile::sync, `passed` is shown
+/// every byte in order. Throws UserError or SystemError as reading and writing do.
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync,
-               const std::function<void()>& between = {});
+               const std::function<void()>& between = {},
+               const std::function<void(std::span<const std::byte>)>& passed = {});
 
 /// The modification time as ShardFile has it.
 std::int64_t modified_ns(const struct stat& status);

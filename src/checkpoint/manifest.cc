@@ -36,6 +36,12 @@ ordered_json to_json(const TensorRecord& tensor) {
   return out;
 }
 
+ordered_json to_json(const FileRecord& file) {
+  ordered_json out = {{"name", file.name}, {"bytes", file.bytes}, {"hash", file.hash.xxh3}};
+  if (!file.hash.sha256.empty()) out["sha256"] = file.hash.sha256;
+  return out;
+}
+
 ordered_json to_json(const std::string& text) {
   return text;
 }
@@ -89,6 +95,7 @@ std::string to_json_text(const Manifest& m) {
   member("source", lines_of(m.source));
   member("output", lines_of(m.output));
   member("files", lines_of_map(m.files));
+  if (m.side_files) member("side_files", lines_of(*m.side_files));
   return out + "\n}\n";
 }
 

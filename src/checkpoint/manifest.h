@@ -46,6 +46,13 @@ struct TensorRecord {
   TensorHash hash;
 };
 
+/// A file beside the shards as it was written: copied or made.
+struct FileRecord {
+  std::string name;  // relative to the folder, with '/'; never leaves it
+  std::uint64_t bytes = 0;
+  TensorHash hash;  // of the whole file; `xxh3` is never in blocks
+};
+
 struct Manifest {
   std::string tenon_version;
   Layout layout = Layout::kFused;  // what the folder holds
@@ -66,6 +73,7 @@ struct Manifest {
   std::vector<TensorRecord> source;          // natural order
   std::vector<TensorRecord> output;          // natural order
   std::map<std::string, std::string> files;  // shard -> "sha256:...", where asked for
+  std::optional<std::vector<FileRecord>> side_files;  // all but shards and manifest; absent in old manifests
 };
 
 /// Pretty-printed, one tensor per line, ending in a newline.

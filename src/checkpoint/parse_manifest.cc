@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 
 #include "base/diagnostics.h"
@@ -15,6 +16,7 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kMaxMistakes = 20;
 constexpr std::size_t kMaxListed = 10'000;  // rules and edits of config.json
+constexpr std::size_t kMaxSideFiles = 1'000'000;
 
 // Reads the members of one object. Mistakes are collected; members that nobody asked for are one.
 class ObjectReader {
@@ -147,6 +149,30 @@ ConfigEdit read_edit(const ordered_json& element, const std::string& pointer, co
   return out;
 }
 
+// A plain path below the folder: a manifest must not make anybody read elsewhere.
+bool stays_below(const std::string& name) {
+  const std::filesystem::path path(name);
+  return !name.empty() && name.find('\0') == std::string::npos && path.is_relative() && path.has_filename() &&
+         path != "." && path.lexically_normal() == path && *path.begin() != "..";
+}
+
+FileRecord read_file(const ordered_json& element, const std::string& pointer, const std::string& file,
+                     Diagnostics& diagnostics) {
+  FileRecord out;
+  std::int64_t bytes = 0;
+  ObjectReader reader(element, pointer, file, diagnostics);
+  reader.read("name", out.name);
+  reader.read("bytes", bytes);
+  reader.read("hash", out.hash.xxh3);
+  if (reader.optional("sha256") != nullptr) reader.read("sha256", out.hash.sha256);
+  reader.refuse_others();
+  if (bytes < 0) reader.wrong("bytes", "is negative");
+  out.bytes = static_cast<std::uint64_t>(bytes);
+  if (element.is_object() && !stays_below(out.name))
+    reader.wrong("name", fmt::format("'{}' is no path below the folder", shown(out.name)));
+  return out;
+}
+
 void read_layout(ObjectReader& reader, Layout& out) {
   std::string layout;
   reader.read("layout", layout);
@@ -162,11 +188,11 @@ void read_layout(ObjectReader& reader, Layout& out) {
 // The elements of a list that is not one of the long ones.
 template <typename Record, typename Read>
 void read_list(ObjectReader& reader, const char* name, const std::string& file, Diagnostics& diagnostics,
-               std::vector<Record>& out, Read read) {
+               std::vector<Record>& out, Read read, std::size_t most = kMaxListed) {
   const ordered_json* list = reader.optional(name);
   if (list == nullptr || !list->is_array()) return reader.wrong(name, "is no list");
-  if (list->size() > kMaxListed) {
-    return reader.wrong(name, fmt::format("has {} elements, more than {}", list->size(), kMaxListed));
+  if (list->size() > most) {
+    return reader.wrong(name, fmt::format("has {} elements, more than {}", list->size(), most));
   }
   for (const ordered_json& element : *list) {
     if (diagnostics.all().size() >= kMaxMistakes) diagnostics.throw_if_errors();
@@ -227,6 +253,8 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
     if (tensors == nullptr || !tensors->is_array()) reader.wrong(list, "is no list");
   }
   reader.read("files", m.files);
+  if (reader.optional("side_files") != nullptr)
+    read_list(reader, "side_files", file, diagnostics, m.side_files.emplace(), read_file, kMaxSideFiles);
   reader.refuse_others();
   diagnostics.throw_if_errors();
   return m;

@@ -118,16 +118,22 @@ void StagedOutput::discard() {
 }
 
 void StagedOutput::copy_side_files(const Checkpoint& source, const std::optional<std::string>& config_text,
-                                   const std::function<void()>& between) {
+                                   const std::function<void()>& between, const PassedBytes& passed) {
   for (const fs::path& file : source.side_files) {
     if (config_text && file == "config.json") continue;
     make_folders((folder() / file).parent_path());
-    copy_file(source.directory / file, folder() / file, options_.sync, between);
+    const std::string name = file.generic_string();
+    if (passed) passed(name, {});
+    copy_file(source.directory / file, folder() / file, options_.sync, between,
+              [&](std::span<const std::byte> bytes) {
+                if (passed) passed(name, bytes);
+              });
   }
-  if (config_text) write_text("config.json", *config_text);
+  if (config_text) write_text("config.json", *config_text, passed);
 }
 
-void StagedOutput::write_text(const std::string& name, std::string_view text) {
+void StagedOutput::write_text(const std::string& name, std::string_view text, const PassedBytes& passed) {
+  if (passed) passed(name, std::as_bytes(std::span(text)));
   write_text_file(folder() / name, text, options_.sync);
 }
 

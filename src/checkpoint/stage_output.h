@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ struct StageOptions {
   bool resume = false;     // go on with what an interrupted run left
   bool sync = true;        // wait for the disk before the rename
 };
+
+/// Is shown the bytes of a side file in order, at least once for each file: the name first, below the folder.
+using PassedBytes = std::function<void(const std::string& name, std::span<const std::byte> bytes)>;
 
 class StagedOutput {
  public:
@@ -60,12 +64,13 @@ class StagedOutput {
   void discard();
 
   /// Copies the source's side files, links as the files that they point to. `config_text` replaces
-  /// config.json; `between` is called now and then and may throw.
+  /// config.json; `between` is called now and then and may throw; `passed` is shown what is written, as
+  /// write_text() shows it.
   void copy_side_files(const Checkpoint& source, const std::optional<std::string>& config_text,
-                       const std::function<void()>& between = {});
+                       const std::function<void()>& between = {}, const PassedBytes& passed = {});
 
-  /// Writes a small text file, such as the index or (last) the manifest.
-  void write_text(const std::string& name, std::string_view text);
+  /// Writes a small text file, such as the index or (last) the manifest. `passed` is shown its text.
+  void write_text(const std::string& name, std::string_view text, const PassedBytes& passed = {});
 
   /// Makes the output the destination: sync, rename or swap, sync. Nothing may follow it. Throws SystemError;
   /// the destination is then as it was, or complete but perhaps not yet safe from a power failure.

@@ -14,6 +14,7 @@
 #include "cli/progress.h"
 #include "engine/engine.h"
 #include "engine/hash_tensors.h"
+#include "engine/side_files.h"
 #include "engine/verify_written.h"
 
 namespace tenon {
@@ -113,11 +114,30 @@ ConversionReport report_of(const PlannedConversion& planned, const ConvertReques
   return report;
 }
 
+// All but shards and manifest, recorded while their bytes pass; with --verify they are read again.
+std::vector<FileRecord> write_side_files(const PlannedConversion& planned, const ConvertRequest& request,
+                                         StagedOutput& staged, const InterruptGuard& interrupt,
+                                         ConversionReport& report) {
+  const auto between = [&] { interrupt.throw_if_stopped(); };
+  SideFileRecorder recorder;
+  const auto passed = [&](const std::string& name, std::span<const std::byte> bytes) {
+    recorder.pass(name, bytes);
+  };
+  staged.copy_side_files(planned.source, planned.plan.config_text, between, passed);
+  if (planned.plan.index_text) staged.write_text(kIndexName, *planned.plan.index_text, passed);
+  std::vector<FileRecord> records = recorder.take();
+  if (request.verify) {
+    for (const auto& [name, what] : changed_side_files(records, staged.folder(), between))
+      report.findings.push_back(fmt::format("{}: {}", name, what));
+  }
+  if (request.hash == HashKind::kSha256) add_sha256(records, staged.folder(), between);
+  return records;
+}
+
 // Everything from the first tensor to the finished destination, which does not change before the last line.
 ConversionReport fill(const PlannedConversion& planned, const ConvertRequest& request,
                       const std::vector<FinishedShard>& recorded, StagedOutput& staged,
                       const InterruptGuard& interrupt, Console& console) {
-  const auto& [source, library, standard, rules, plan, started] = planned;
   const auto finished = finished_before(recorded, planned, request, staged, interrupt, console);
 
   // The engine hashes the bytes while they pass, so that the manifest costs no second reading.
@@ -126,13 +146,13 @@ ConversionReport fill(const PlannedConversion& planned, const ConvertRequest& re
   if (request.verify) report_check(verify(planned, request, staged, interrupt, console), report);
   if (!report.findings.empty()) return report;
 
-  staged.copy_side_files(source, plan.config_text, [&] { interrupt.throw_if_stopped(); });
-  if (plan.index_text) staged.write_text(kIndexName, *plan.index_text);
-  staged.write_text(kManifestName, to_json_text(manifest_of(planned, request, written)));
+  const auto side_files = write_side_files(planned, request, staged, interrupt, report);
+  if (!report.findings.empty()) return report;
+  staged.write_text(kManifestName, to_json_text(manifest_of(planned, request, written, side_files)));
   interrupt.throw_if_stopped();
   staged.commit();
   console.report(staged.take_notes());
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - planned.started).count();
   return report;
 }
 

@@ -39,7 +39,7 @@ std::vector<std::string> texts_of(const std::vector<LayoutAssumption>& assumptio
 }  // namespace
 
 Manifest manifest_of(const PlannedConversion& planned, const ConvertRequest& request,
-                     const EngineResult& written) {
+                     const EngineResult& written, const std::vector<FileRecord>& side_files) {
   const auto& [source, library, standard, rules, plan, started] = planned;
   Manifest manifest;
   manifest.tenon_version = TENON_VERSION;
@@ -65,6 +65,10 @@ Manifest manifest_of(const PlannedConversion& planned, const ConvertRequest& req
     manifest.output.push_back({tensor.key, tensor.view.dtype, tensor.view.shape, written.output_hashes[i]});
   }
   manifest.files = written.shard_hashes;
+  manifest.side_files = side_files;
+  if (request.hash == HashKind::kNone) {
+    for (FileRecord& file : *manifest.side_files) file.hash = {};
+  }
   return manifest;
 }
 

@@ -9,7 +9,7 @@
 namespace tenon {
 
 Manifest manifest_of(const PlannedConversion& planned, const ConvertRequest& request,
-                     const EngineResult& written);
+                     const EngineResult& written, const std::vector<FileRecord>& side_files);
 
 /// Two conversions with equal heads write the same bytes.
 JournalHead journal_head_of(const PlannedConversion& planned, const ConvertRequest& request);

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/index.h"
 #include "cli/commands.h"
 #include "cli/conversion.h"
 #include "cli/flags.h"
 #include "cli/progress.h"
 #include "engine/hash_tensors.h"
+#include "engine/side_files.h"
 #include "engine/verify_written.h"
 #include "engine/written_files.h"
 #include "report/verify_report.h"
@@ -22,6 +25,7 @@ struct VerifyFlags {
   std::string against;
   std::string library;
   ConvertOptions conversion;
+  bool tensors_only = false;
   bool json = false;
 };
 
@@ -122,6 +126,43 @@ void check_hashes(const Checkpoint& checkpoint, const Manifest& manifest, int th
   check_shards(checkpoint, manifest, options, report);
 }
 
+// Weights beside the checkpoint's: some readers take every file of that name.
+void check_strays(const Checkpoint& checkpoint, std::vector<VerifyFinding>& findings) {
+  std::set<std::string> known;
+  for (const auto& shard : checkpoint.shards) known.insert(shard.path.filename().string());
+  std::set<std::string> strays;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoint.directory)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.path().extension() == ".safetensors" && !known.contains(name)) strays.insert(name);
+  }
+  for (const std::string& name : strays) findings.push_back({name, "is no shard of this checkpoint"});
+}
+
+// What lies beside the shards, index and config.json included.
+void check_side_files(const Checkpoint& checkpoint, const Manifest& manifest, VerifyReport& report,
+                      Console& console) {
+  check_strays(checkpoint, report.findings);
+  if (!manifest.side_files) {
+    console.message(fmt::format(
+        "note: {} is of an older tenon and records no side files: they are not checked", kManifestName));
+    return;
+  }
+  report.side_files = manifest.side_files->size();
+  for (auto& [name, what] : changed_side_files(*manifest.side_files, checkpoint.directory, {}))
+    report.findings.push_back({name, std::move(what)});
+}
+
+// What was copied is what the source has.
+void check_copies(const PlannedConversion& planned, const Manifest& manifest, VerifyReport& report) {
+  if (!manifest.side_files) return;
+  std::vector<FileRecord> copied = *manifest.side_files;
+  std::erase_if(copied, [&](const FileRecord& file) {
+    return file.name == kIndexName || (file.name == "config.json" && planned.plan.config_text);
+  });
+  for (auto& [name, what] : changed_side_files(copied, planned.source.directory, {}))
+    report.findings.push_back({(planned.source.directory / name).string(), std::move(what)});
+}
+
 // The conversion that the manifest records, planned again from the source.
 PlanRequest request_again(const Manifest& manifest, const ConvertOptions& flags) {
   ConvertOptions options = flags;
@@ -144,6 +185,7 @@ void check_against(const VerifyFlags& flags, const Manifest& manifest, VerifyRep
   const Library library = library_at(flags.library.empty() ? manifest.library : flags.library);
   const auto planned = plan_conversion(flags.against, request_again(manifest, flags.conversion), library);
   check_headers(planned.source, manifest.source, report.findings);
+  if (!flags.tensors_only) check_copies(planned, manifest, report);
   if (planned.plan.hash != manifest.plan_hash) {
     console.message(
         "note: rules, options or tenon itself have changed since: the folder is compared with what would be "
@@ -170,14 +212,23 @@ Verdict verify(const VerifyFlags& flags, Console& console) {
                     "`tenon convert` writes one; `tenon diff A B` compares any two checkpoints.");
   }
   const Manifest& manifest = *checkpoint.manifest;
-  VerifyReport report{flags.directory, flags.against, checkpoint.tensors.size(), 0, 0, true, false, {}};
+  VerifyReport report;
+  report.directory = flags.directory;
+  report.against = flags.against;
+  report.tensors = checkpoint.tensors.size();
   check_headers(checkpoint, manifest.output, report.findings);
   check_hashes(checkpoint, manifest, flags.conversion.threads, report, console);
+  const std::size_t before = report.findings.size();
+  if (!flags.tensors_only) check_side_files(checkpoint, manifest, report, console);
+  const std::size_t beside = report.findings.size() - before;
   if (!flags.against.empty()) check_against(flags, manifest, report, console);
   if (flags.json) {
     console.json_result(verify_json(report));
   } else {
     console.result(verify_text(report));
+  }
+  if (beside > 0 && beside == report.findings.size()) {
+    console.message("note: every tensor is as it was; --tensors-only leaves out the files beside the shards");
   }
   return report.findings.empty() ? Verdict::kHolds : Verdict::kFound;
 }
@@ -187,7 +238,8 @@ Verdict verify(const VerifyFlags& flags, Console& console) {
 Command verify_command() {
   return {"verify", "Check a converted folder against its manifest and its source, later",
           R"(Examples:
-  tenon verify Mixtral-fused                             every tensor's hash against the manifest
+  tenon verify Mixtral-fused                             every tensor and side file against the manifest
+  tenon verify Mixtral-fused --tensors-only              where config.json or others were edited since
   tenon verify Mixtral-fused --against Mixtral-8x7B      and every element against the source
   tenon verify back --against Mixtral-fused              the other way round is the same
   tenon verify Mixtral-fused --json | jq -r '.findings[].key')",
@@ -199,6 +251,8 @@ Command verify_command() {
             add_rule_flags(app, flags->conversion);
             add_library_flag(app, flags->library);
             add_threads_flag(app, flags->conversion.threads);
+            app.add_flag("--tensors-only", flags->tensors_only,
+                         "Leave out the files beside the shards: config, tokenizer, index, code");
             app.add_flag("--json", flags->json, "One JSON document");
             return [flags](Console& console) { return verify(*flags, console); };
           }};

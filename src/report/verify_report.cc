@@ -15,10 +15,12 @@ std::string verify_text(const VerifyReport& report) {
                         : report.sha256 ? "XXH3 and SHA-256 in its manifest"
                                         : "its manifest";
   if (!report.against.empty()) checked += " and " + visible(report.against);
+  std::string what = fmt::format("{} tensors", report.tensors);
+  if (report.side_files > 0) what += fmt::format(" and {} side files", report.side_files);
   return out +
-         fmt::format("{}: {} ({} tensors, {} against {})\n", visible(report.directory),
+         fmt::format("{}: {} ({}, {} against {})\n", visible(report.directory),
                      report.findings.empty() ? "verified" : fmt::format("{} wrong", report.findings.size()),
-                     report.tensors, human_bytes(report.bytes), checked);
+                     what, human_bytes(report.bytes), checked);
 }
 
 nlohmann::ordered_json verify_json(const VerifyReport& report) {
@@ -26,6 +28,7 @@ nlohmann::ordered_json verify_json(const VerifyReport& report) {
                                 {"against", report.against},
                                 {"verified", report.findings.empty()},
                                 {"tensors", report.tensors},
+                                {"side_files", report.side_files},
                                 {"bytes", report.bytes},
                                 {"bytes_from_memory", report.bytes_from_memory},
                                 {"hashed", report.hashed},

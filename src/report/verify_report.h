@@ -18,6 +18,7 @@ struct VerifyReport {
   std::string directory;
   std::string against;  // the source, empty where only the manifest was asked
   std::uint64_t tensors = 0;
+  std::uint64_t side_files = 0;         // compared with the manifest
   std::uint64_t bytes = 0;              // read
   std::uint64_t bytes_from_memory = 0;  // of the folder's shards: the system did not let go of them
   bool hashed = true;   // false: the manifest has no hashes, so bytes were only compared with the source

@@ -24,6 +24,10 @@ for name, digest in both["files"].items():
             begin, end = (8 + size + offset for offset in tensor["data_offsets"])
             assert recorded.pop(key) == "sha256:" + hashlib.sha256(shard[begin:end]).hexdigest(), key
 assert not recorded
+for file in both["side_files"]:
+    assert file["sha256"] == "sha256:" + hashlib.sha256(open(f"both/{file['name']}", "rb").read()).hexdigest(), file
+assert all("sha256" not in file and file["hash"] for file in plain["side_files"])
+assert all(file["hash"] == "" for file in neither["side_files"])
 PYTHON
 expect_status 0 tenon verify both
 expect_text out "XXH3 and SHA-256"

@@ -45,6 +45,11 @@ void require_return(const Manifest& manifest) {
   require(to_json_text(*again) == text, "writing again gives the same bytes");
   require(again->source.size() == manifest.source.size() && again->output.size() == manifest.output.size(),
           "tensors come back");
+  for (const FileRecord& file : again->side_files.value_or(std::vector<FileRecord>{})) {
+    const std::filesystem::path path(file.name);
+    require(path.is_relative() && !path.empty() && path.lexically_normal() == path && *path.begin() != "..",
+            "side files lie below the folder");
+  }
   require(again->config_before == manifest.config_before && again->part_sizes == manifest.part_sizes,
           "what the way back needs comes back");
 }

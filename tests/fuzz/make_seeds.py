@@ -126,7 +126,8 @@ def manifests():
     yield plain | {"layout": "original", "rules": [rule("mine") | {"path": "/x/mine.yaml"}], "transposed": {"proj": True}, "max_shard_size": "5GB",
                    "assume_used": ["moe#0"], "assume_layout": ["*.proj=fused"], "one_way": True, "library": "/x/rules",
                    "config_edits": [{"path": "a.b", "before": {"c": [1, 2.5, None]}}, {"path": "d", "before": 0, "after": "e"}],
-                   "files": {"model.safetensors": "sha256:03"}}
+                   "files": {"model.safetensors": "sha256:03"},
+                   "side_files": [{"name": "code/m.py", "bytes": 17, "hash": "xxh3-128:04", "sha256": "sha256:05"}, {"name": "e", "bytes": 0, "hash": ""}]}
 
 
 def batches():

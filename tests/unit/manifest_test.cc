@@ -27,6 +27,7 @@ Manifest example() {
   m.source = {{"a\"b", DType::kBF16, {2, 3}, {"h1", "s1"}}, {"s", DType::kF32, {}, {}}};
   m.output = {{"c", DType::kI64, {0}, {"h2", ""}}};
   m.files = {{"model.safetensors", "sha256:03"}};
+  m.side_files = {{"code/m.py", 17, {"h3", "s3"}}, {"config.json", 0, {}}};
   return m;
 }
 
@@ -89,7 +90,11 @@ TEST_CASE("a manifest is text with one tensor a line") {
   ],
   "files": {
     "model.safetensors": "sha256:03"
-  }
+  },
+  "side_files": [
+    {"name":"code/m.py","bytes":17,"hash":"h3","sha256":"s3"},
+    {"name":"config.json","bytes":0,"hash":""}
+  ]
 }
 )");
 }
@@ -131,6 +136,24 @@ TEST_CASE("every mistake in a manifest is reported with its place") {
         "m.json: /rules/1/family: error: is not of the right type\n");
   CHECK(message_of(changed("{\"key\":\"s\",\"dtype\":\"F32\",\"shape\":[],\"hash\":\"\"}", "7")) ==
         "m.json: /source/1: error: is not an object\n");
+}
+
+TEST_CASE("the side files of a manifest lie below its folder") {
+  for (const char* name : {"", ".", "..", "/etc/passwd", "../x", "a/../../x", "a/./b", "a/", "a\\u0000b"}) {
+    const std::string said = message_of(changed("\"code/m.py\"", '"' + std::string(name) + '"'));
+    INFO(name << ": " << said);
+    CHECK(said.find("m.json: /side_files/0/name: error: ") == 0);
+  }
+  CHECK(message_of(changed("\"bytes\":17", "\"bytes\":-17")) ==
+        "m.json: /side_files/0/bytes: error: is negative\n");
+  CHECK(message_of(changed("\"bytes\":17,", "")) == "m.json: /side_files/0/bytes: error: is missing\n");
+}
+
+TEST_CASE("a manifest without side files is of an older tenon") {
+  Manifest old = example();
+  old.side_files.reset();
+  CHECK_FALSE(parse_manifest(to_json_text(old), "m.json").side_files);
+  CHECK(parse_manifest(to_json_text(example()), "m.json").side_files->size() == 2);
 }
 
 TEST_CASE("a manifest full of mistakes is given up soon") {

@@ -92,9 +92,9 @@ void require_return(const Checkpoint& source) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto checkpoint = parsed({reinterpret_cast<const char*>(data), size});
   if (!checkpoint) return 0;
-  for (const Layout to : {Layout::kFused, Layout::kOriginal}) {
-    refusing([&] { choose_rules({to, {}, {}}, *checkpoint, library()); });
-  }
+  // One way an input: reading the rule files takes longest.
+  const Layout to = size % 2 == 0 ? Layout::kFused : Layout::kOriginal;
+  refusing([&] { choose_rules({to, {}, {}}, *checkpoint, library()); });
   for (const char* expression : kExpressions) {
     refusing([&] { evaluate(expression, checkpoint->config, {"rules.yaml", 1, 1, {}, "", ""}); });
   }

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT = {"plan": 1_500, "rules": 4_000}  # bytes of one seed; longer ones slow the search down
 DEFAULT_LIMIT = 24_000
 MEMBERS = 24  # tensors of a golden model that take part
+CONFIGS = 48  # config.json files, each of which reads rule files
 
 
 def golden_models():
@@ -100,8 +101,14 @@ def plans():
 
 
 def configs():
+    """A small one of each kind of model that has rules of its own, and what none of them has."""
+    yield b'{"model_type": "mixtral", "fusion_config": {"qkv": true, "x": {}}, "vision_config": {"a": 1}, "text_config": {}}'
+    smallest = {}
     for model in golden_models():
-        yield json.dumps(model["config"], indent=2).encode()
+        text = json.dumps(model["config"], indent=2).encode()
+        kind = json.dumps(model["transforms"])
+        smallest[kind] = min(smallest.get(kind, text), text, key=len)
+    yield from sorted(smallest.values(), key=len)[:CONFIGS]
 
 
 def tensor_list(shapes):

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <exception>
 #include <filesystem>
@@ -149,27 +150,37 @@ Prepared prepared(const std::vector<ModuleRequest>& requests, std::size_t i) {
 
 // Modules are read, hashed and compared byte by byte on all threads while earlier ones are computed with, in
 // order. A failure comes out in its module's turn, so that the first module that fails is the one that is
-// told.
+// told. No exception leaves a filter: it would cancel the loops of the modules that are being read, which
+// then end early as if they were done.
 void check_all(const std::vector<ModuleRequest>& requests, Backend& backend, ParityResult& result) {
   std::size_t next = 0;
+  std::exception_ptr failure;
+  std::atomic<bool> failed = false;
   const auto take = [&](tbb::flow_control& flow) -> std::size_t {
-    if (next == requests.size()) flow.stop();
+    if (next == requests.size() || failed) flow.stop();
     return next++;
   };
   const auto prepare = [&](std::size_t i) { return prepared(requests, i); };
   const auto check = [&](const Prepared& ready) {
-    if (ready.failure) std::rethrow_exception(ready.failure);
-    const ModuleRequest& request = requests[ready.request];
-    if (request.options.progress)
-      request.options.progress(ready.request, requests.size(), request.instance.path);
-    // Isolated, so that no thread waiting here begins to read another module instead.
-    tbb::this_task_arena::isolate(
-        [&] { result.modules.push_back(check_module(request, std::move(*ready.module), backend)); });
+    if (failed) return;
+    try {
+      if (ready.failure) std::rethrow_exception(ready.failure);
+      const ModuleRequest& request = requests[ready.request];
+      if (request.options.progress)
+        request.options.progress(ready.request, requests.size(), request.instance.path);
+      // Isolated, so that no thread waiting here begins to read another module instead.
+      tbb::this_task_arena::isolate(
+          [&] { result.modules.push_back(check_module(request, std::move(*ready.module), backend)); });
+    } catch (...) {
+      failure = std::current_exception();
+      failed = true;
+    }
   };
   tbb::parallel_pipeline(modules_at_once(requests),
                          tbb::make_filter<void, std::size_t>(tbb::filter_mode::serial_in_order, take) &
                              tbb::make_filter<std::size_t, Prepared>(tbb::filter_mode::parallel, prepare) &
                              tbb::make_filter<Prepared, void>(tbb::filter_mode::serial_in_order, check));
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace

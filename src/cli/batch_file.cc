@@ -134,6 +134,16 @@ class BatchParser {
     return found;
   }
 
+  // "" where there is none, which is a mistake.
+  std::string path_of(MapReader& map, const YAML::Node& job, const char* key) {
+    map.require(key);
+    const std::string path = map.text(key);
+    const YAML::Node value = job[key];
+    if (value && value.IsScalar() && path.empty())
+      map.error(value, fmt::format("'{}' of a job is empty", key));
+    return path;
+  }
+
   void read_job(const YAML::Node& node) {
     if (!node.IsMap()) {
       diagnostics_.error(yaml_.place(node), "a job is a map of keys and values",
@@ -141,10 +151,8 @@ class BatchParser {
       return;
     }
     MapReader map(yaml_, node, "a job", diagnostics_);
-    map.require("source");
-    map.require("destination");
-    const std::string source = map.text("source");
-    const std::string destination = map.text("destination");
+    const std::string source = path_of(map, node, "source");
+    const std::string destination = path_of(map, node, "destination");
     const std::string name = map.text("name", "{name}");
     Nodes nodes;
     const ConvertOptions flags = read_flags(map, defaults_, nodes);

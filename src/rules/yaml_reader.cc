@@ -168,9 +168,13 @@ std::vector<std::string> MapReader::texts(const std::string& key) {
 }
 
 void MapReader::require(const std::string& key) {
-  if (map_.IsMap() && !static_cast<const YAML::Node&>(map_)[key].IsDefined()) {
-    error(map_, fmt::format("{} needs the key '{}'", what_, key));
+  if (!map_.IsMap()) return;
+  for (const auto& entry : map_) {
+    if (!entry.first.IsScalar() || entry.first.Scalar() != key) continue;
+    if (entry.second.IsNull()) error(entry.first, fmt::format("'{}' of {} has no value", key, what_));
+    return;
   }
+  error(map_, fmt::format("{} needs the key '{}'", what_, key));
 }
 
 void MapReader::finish() {

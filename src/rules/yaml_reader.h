@@ -57,7 +57,7 @@ class MapReader {
   /// One string or a list of strings.
   std::vector<std::string> texts(const std::string& key);
 
-  /// Reports an absent key that must be there.
+  /// Reports an absent key that must be there, and one without a value.
   void require(const std::string& key);
   /// Reports unknown keys, each with the nearest known one.
   void finish();

@@ -173,3 +173,11 @@ TEST_CASE("a batch file without jobs says what it needs") {
   CHECK(mistakes_of("jobs: [").find("not valid YAML") != std::string::npos);
   CHECK(mistakes_of("jobz: [{}]").find("unknown key 'jobz'") != std::string::npos);
 }
+
+TEST_CASE("a job without a source or a destination is a mistake, however it is left out") {
+  CHECK(mistakes_of("jobs: [{source: a}]").find("a job needs the key 'destination'") != std::string::npos);
+  CHECK(mistakes_of("jobs:\n  - source: a\n    destination:\n")
+            .find("jobs.yaml:3:5: error: 'destination' of a job has no value") != std::string::npos);
+  CHECK(mistakes_of("jobs: [{source: '', destination: b}]")
+            .find("jobs.yaml:1:17: error: 'source' of a job is empty") != std::string::npos);
+}

@@ -1,6 +1,8 @@
 #include "rules/invert.h"
 
 #include <algorithm>
+#include <numeric>
+#include <tuple>
 
 namespace tenon {
 namespace {
@@ -44,15 +46,26 @@ ErnieFuseAndSplitTextVisionExperts inverse_of(const ErnieSplitAndDecoupleTextVis
 }
 
 // The pairs of a GroupWeightRename share intermediate names; sorting them by their new source puts the guard
-// first again.
-void order_by_source(Transform& t) {
-  std::vector<std::pair<std::string, std::string>> pairs;
-  for (std::size_t i = 0; i < t.source_patterns.size(); ++i)
-    pairs.emplace_back(t.source_patterns[i], t.target_patterns[i]);
-  std::sort(pairs.begin(), pairs.end());
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    t.source_patterns[i] = pairs[i].first;
-    t.target_patterns[i] = pairs[i].second;
+// first again. Its inverse has them as they were written, with the guard that was chosen there.
+void order_pairs(Transform& t) {
+  const std::size_t count = t.source_patterns.size();
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (t.declared_pairs.empty()) {
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::tie(t.source_patterns[a], t.target_patterns[a]) <
+             std::tie(t.source_patterns[b], t.target_patterns[b]);
+    });
+    t.declared_pairs = order;
+  } else {
+    for (std::size_t i = 0; i < count; ++i) order[t.declared_pairs[i]] = i;
+    t.declared_pairs.clear();
+  }
+  const std::vector<std::string> sources = t.source_patterns;
+  const std::vector<std::string> targets = t.target_patterns;
+  for (std::size_t i = 0; i < count; ++i) {
+    t.source_patterns[i] = sources[order[i]];
+    t.target_patterns[i] = targets[order[i]];
   }
 }
 
@@ -76,7 +89,7 @@ Transform invert(const Transform& transform) {
     return out;
   }
   std::swap(out.source_patterns, out.target_patterns);
-  if (transform.kind == TransformKind::kGroupWeightRename) order_by_source(out);
+  if (transform.kind == TransformKind::kGroupWeightRename) order_pairs(out);
   out.operations.clear();
   for (auto o = transform.operations.rbegin(); o != transform.operations.rend(); ++o)
     out.operations.push_back(invert(*o));

@@ -36,6 +36,8 @@ struct Transform {
   bool forward_only = false;  // legacy names: not inverted
   bool required = false;      // an error if it matches nothing on the way to the fused layout
   bool inverted = false;      // made by invert()
+  std::vector<std::size_t>
+      declared_pairs;  // of an inverted GroupWeightRename: where each pair stands as written
 
   std::string rule;  // the rule file's name
   int index = 0;     // in that file's own list, from 0

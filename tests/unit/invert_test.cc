@@ -1,5 +1,6 @@
 #include "rules/invert.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <random>
 
@@ -58,6 +59,8 @@ Transform random_transform(std::mt19937& random) {
     t.source_patterns.push_back("a" + std::to_string(i));
     t.target_patterns.push_back("b" + std::to_string(i));
   }
+  std::shuffle(t.source_patterns.begin(), t.source_patterns.end(), random);
+  std::shuffle(t.target_patterns.begin(), t.target_patterns.end(), random);
   for (std::size_t i = random() % 4; t.kind == TransformKind::kWeightConverter && i > 0; --i)
     t.operations.push_back(random_operation(random));
   return t;

@@ -54,7 +54,7 @@ FileDescriptor open_for_reading(const std::filesystem::path& path) {
   if (file.get() < 0) throw SystemError("open", path.string(), errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) throw SystemError("examine", path.string(), errno);
-  if (!S_ISREG(info.st_mode)) throw UserError({path.string(), 0, 0, {}, "", ""}, "not a regular file");
+  if (!S_ISREG(info.st_mode)) throw UserError(place_of(path), "not a regular file");
   return file;
 }
 
@@ -86,7 +86,7 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t limi
   const FileDescriptor file = open_for_reading(path);
   const std::uint64_t size = size_of(file, path);
   if (size > limit) {
-    throw UserError({path.string(), 0, 0, {}, "", ""},
+    throw UserError(place_of(path),
                     fmt::format("is {} long; at most {} are read", human_bytes(size), human_bytes(limit)));
   }
   std::string text(size, '\0');

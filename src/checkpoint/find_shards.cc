@@ -45,14 +45,14 @@ std::string choose_index(const Listing& listing, const fs::path& folder) {
   if (listing.indexes.empty()) return "";
   if (contains(listing.indexes, kIndexName)) return kIndexName;
   if (listing.indexes.size() == 1) return listing.indexes.front();
-  throw UserError({folder.string(), 0, 0, {}, "", ""},
+  throw UserError(place_of(folder),
                   fmt::format("holds {} indexes and none of them is {}: {}", listing.indexes.size(),
                               kIndexName, join_some(listing.indexes)),
                   "Move all but one of them, and their shards, out of the folder.");
 }
 
 std::string choose_single_file(const Listing& listing, const fs::path& folder) {
-  const Place place{folder.string(), 0, 0, {}, "", ""};
+  const Place place = place_of(folder);
   if (contains(listing.weights, kSingleFileName)) return kSingleFileName;
   if (listing.weights.size() == 1) return listing.weights.front();
   if (listing.weights.empty()) {
@@ -70,7 +70,7 @@ std::string choose_single_file(const Listing& listing, const fs::path& folder) {
 void refuse_both(const FoundShards& found, const Listing& listing, const fs::path& folder) {
   if (!contains(listing.weights, kSingleFileName) || contains(found.names, kSingleFileName)) return;
   throw UserError(
-      {folder.string(), 0, 0, {}, "", ""},
+      place_of(folder),
       fmt::format("holds both {} and {}, which does not list it", kSingleFileName, found.index_name),
       "Readers differ in which of them they take. Remove the one that is not meant.");
 }
@@ -86,8 +86,8 @@ FoundShards find_shards(const fs::path& folder, Diagnostics& warnings) {
   } else {
     const fs::path path = folder / found.index_name;
     if (!stays_inside(folder, path)) {
-      throw UserError({path.string(), 0, 0, {}, "", ""},
-                      "is a link that leaves the folder, or leads to nothing", "Put the file itself there.");
+      throw UserError(place_of(path), "is a link that leaves the folder, or leads to nothing",
+                      "Put the file itself there.");
     }
     found.index = parse_index(read_text_file(path, kMaxIndexBytes), path.string());
     found.names = found.index->shards;
@@ -101,7 +101,7 @@ FoundShards find_shards(const fs::path& folder, Diagnostics& warnings) {
   if (!found.others.empty()) {
     std::vector<std::string> names;
     for (const std::string& name : found.others) names.push_back(shown(name));
-    warnings.warning({folder.string(), 0, 0, {}, "", ""},
+    warnings.warning(place_of(folder),
                      fmt::format("no part of the checkpoint, and left alone: {}", join_some(names)));
   }
   return found;

@@ -14,10 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Place place(const fs::path& path) {
-  return {path.string(), 0, 0, {}, "", ""};
-}
-
 // Does this errno say that the folder cannot be renamed in this way, but perhaps in another? A mount point is
 // busy.
 bool needs_another_way(int error) {
@@ -44,12 +40,13 @@ void publish(const WorkFolder& work, const fs::path& destination, Diagnostics& n
     };
     if (uninterrupted(swap) == 0) return;
     if (!needs_another_way(errno)) throw SystemError("replace", destination.string(), errno);
-    notes.note(place(destination), "this file system cannot swap folders; it was replaced in two steps");
+    notes.note(place_of(destination), "this file system cannot swap folders; it was replaced in two steps");
     return swap_in_two_steps(output, destination, work.old());
   }
   if (rename_path(output, destination) == 0) return;
   if (!needs_another_way(errno)) throw SystemError("create", destination.string(), errno);
-  notes.note(place(destination), "this file system cannot rename folders; its files were moved one by one");
+  notes.note(place_of(destination),
+             "this file system cannot rename folders; its files were moved one by one");
   move_files(output, destination, work.moving(), work.moved());
 }
 

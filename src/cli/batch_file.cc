@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 
+#include "checkpoint/file.h"
 #include "rules/yaml_reader.h"
 
 namespace tenon {
@@ -242,8 +243,7 @@ std::string read_text(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text(kMaxBytes + 1, '\0');
   if (!in || !(in.read(text.data(), static_cast<std::streamsize>(text.size())) || in.eof())) {
-    throw UserError({path.string(), 0, 0, {}, "", ""},
-                    fmt::format("cannot be read: {}", std::strerror(errno)),
+    throw UserError(place_of(path), fmt::format("cannot be read: {}", std::strerror(errno)),
                     "A batch file is YAML with a list of 'jobs'; 'tenon batch --help' shows one.");
   }
   text.resize(static_cast<std::size_t>(in.gcount()));

@@ -63,8 +63,7 @@ void check_unchanged(const FileDescriptor& file, const ShardFile& shard) {
   struct stat now {};
   if (::fstat(file.get(), &now) != 0) throw SystemError("read", shard.path.string(), errno);
   if (static_cast<std::uint64_t>(now.st_size) != shard.size || modified_ns(now) != shard.modified_ns)
-    throw UserError({shard.path.string(), 0, 0, {}, "", ""},
-                    "the file has changed since its header was read");
+    throw UserError(place_of(shard.path), "the file has changed since its header was read");
 }
 
 }  // namespace

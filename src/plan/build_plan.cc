@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/text.h"
+#include "checkpoint/file.h"
 #include "plan/check_plan.h"
 #include "plan/convert_views.h"
 #include "plan/dump_plan.h"
@@ -97,7 +98,7 @@ class PlanBuilder {
 
   void refuse_converted() {
     if (!checkpoint_.manifest || checkpoint_.manifest->layout != options_.to) return;
-    throw UserError({(checkpoint_.directory / kManifestName).string(), 0, 0, {}, "", ""},
+    throw UserError(place_of(checkpoint_.directory / kManifestName),
                     fmt::format("this checkpoint is already in the {} layout", name_of(options_.to)),
                     fmt::format("Convert it the other way with --to {}.",
                                 name_of(to_fused_ ? Layout::kOriginal : Layout::kFused)));
@@ -169,7 +170,7 @@ class PlanBuilder {
           contains(families_at_work, family.name) || contains(rules_.filtering_families, family.name);
       if (at_work || family.transforms.empty()) continue;
       diagnostics_.error(
-          {family.path.string(), 0, 0, {}, "", ""},
+          place_of(family.path),
           fmt::format("family '{}' matches nothing in {}", family.name, checkpoint_.directory.string()),
           "The checkpoint has none of the modules that it is for, or is in the other layout already.");
     }

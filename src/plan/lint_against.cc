@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "checkpoint/file.h"
 #include "plan/build_plan.h"
 #include "plan/map_keys.h"
 #include "rules/choose_rules.h"
@@ -151,7 +152,7 @@ class AgainstCheckpoint {
   void unclaimed() {
     if (unclaimed_.empty()) return;
     const bool known = !rules_.fused_keys.empty();
-    findings_.add("unclaimed", {file_.path.string(), 0, 0, {}, "", ""},
+    findings_.add("unclaimed", place_of(file_.path),
                   fmt::format("{} of {} tensors {}: {}", unclaimed_.size(), checkpoint_.tensors.size(),
                               known ? "have no place in the fused layout" : "pass through untouched",
                               join_some(unclaimed_, 3)),

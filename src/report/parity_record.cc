@@ -49,7 +49,7 @@ ParityRecord record_of(const Json& report, const Place& place) {
 }  // namespace
 
 ParityRecord read_parity_report(const std::filesystem::path& path) {
-  const Place place{path.string(), 0, 0, {}, "", ""};
+  const Place place = place_of(path);
   const Json report = parse_json(read_text_file(path, kMaxBytes), path.string());
   try {
     return record_of(report, place);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "checkpoint/file.h"
 #include "checkpoint/json_text.h"
 #include "rules/family.h"
 #include "rules/flatten.h"
@@ -28,7 +29,7 @@ std::string architecture_of(const Json& config) {
 }
 
 Place config_place(const Checkpoint& checkpoint) {
-  return {(checkpoint.directory / "config.json").string(), 0, 0, {}, "", ""};
+  return place_of(checkpoint.directory / "config.json");
 }
 
 class Chooser {
@@ -102,8 +103,7 @@ class Chooser {
     const std::string type = text_in(checkpoint_.config, "model_type");
     const std::string architecture = architecture_of(checkpoint_.config);
     if (!checkpoint_.has_config) {
-      diagnostics_.error({checkpoint_.directory.string(), 0, 0, {}, "", ""},
-                         "there is no config.json to find the rules by",
+      diagnostics_.error(place_of(checkpoint_.directory), "there is no config.json to find the rules by",
                          "Name them: --rules NAME or --rules FILE.yaml.");
       return;
     }
@@ -164,7 +164,7 @@ class Chooser {
                                       [&](const auto& f) { return f.name == record.name; });
       if (found != set_.files.end() && found->hash != record.hash) {
         diagnostics_.error(
-            {found->path.string(), 0, 0, {}, "", ""},
+            place_of(found->path),
             fmt::format("the rules '{}' have changed since this checkpoint was converted", record.name),
             "Use the file that was used then, or name these rules with --rules to take them as they are.");
       }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "checkpoint/file.h"
 #include "rules/parse_rules.h"
 
 namespace tenon {
@@ -79,8 +80,7 @@ std::vector<fs::path> standard_places() {
 Library::Library(fs::path folder) : folder_(std::move(folder)) {
   std::error_code ignored;
   if (!fs::is_directory(folder_ / "models", ignored)) {
-    throw UserError({folder_.string(), 0, 0, {}, "", ""},
-                    "this is no rule library: it has no folder models/");
+    throw UserError(place_of(folder_), "this is no rule library: it has no folder models/");
   }
   models_ = heads_in(folder_ / "models");
   families_ = heads_in(folder_ / "fusions");
@@ -123,7 +123,7 @@ const RuleFile* Library::detect(const std::string& model_type, const std::string
     best_fit = f;
   }
   if (second != nullptr) {
-    throw UserError({folder_.string(), 0, 0, {}, "", ""},
+    throw UserError(place_of(folder_),
                     fmt::format("the rule files {} and {} both apply to model type '{}', architecture '{}'",
                                 best->name, second->name, model_type, architecture),
                     "Choose one with --rules.");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "checkpoint/file.h"
 #include "rules/lint_checks.h"
 #include "rules/parse_rules.h"
 
@@ -20,7 +21,7 @@ bool same_file(const fs::path& a, const fs::path& b) {
 void lint_name(LintSubject& subject) {
   const std::string stem = subject.file.path.stem().string();
   if (subject.file.name == stem) return;
-  Place place{subject.file.path.string(), 0, 0, {}, "", ""};
+  Place place = place_of(subject.file.path);
   subject.findings.add("name-differs", place,
                        fmt::format("the file '{}' holds the rules '{}'", stem, subject.file.name),
                        "Rules are found by their file's name: make the two equal.");

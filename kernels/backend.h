@@ -15,8 +15,10 @@ extern "C" {
 
 enum tenon_status {
   TENON_OK = 0,
-  TENON_NO_DEVICE = 1,     // no driver, no GPU, or one older than the module was built for
-  TENON_BAD_ARGUMENT = 2,  // shapes or dtypes that do not fit the operation
+  /// no driver, no GPU, or one older than the module was built for
+  TENON_NO_DEVICE = 1,
+  /// shapes or dtypes that do not fit the operation
+  TENON_BAD_ARGUMENT = 2,
   TENON_OUT_OF_MEMORY = 3,
   TENON_CUDA_FAILED = 4,
 };
@@ -24,11 +26,12 @@ enum tenon_status {
 enum tenon_dtype { TENON_F64 = 0, TENON_F32 = 1, TENON_F16 = 2, TENON_BF16 = 3, TENON_I32 = 4 };
 
 enum tenon_mode {
-  TENON_REFERENCE =
-      0,  // FP64 arithmetic; operands of any float dtype (weights need no cast), results usually F64
-  TENON_FIXED_ORDER =
-      1,  // FP32 arithmetic, every sum taken in one order of K, rounded to the result's dtype by operation
-  TENON_PRODUCTION = 2,  // cuBLASLt and tenon's fused kernels, FP32 accumulation; operands of one dtype
+  /// FP64 arithmetic; operands of any float dtype (weights need no cast), results usually F64
+  TENON_REFERENCE = 0,
+  /// FP32 arithmetic, every sum taken in one order of K, rounded to the result's dtype by operation
+  TENON_FIXED_ORDER = 1,
+  /// cuBLASLt and tenon's fused kernels, FP32 accumulation; operands of one dtype
+  TENON_PRODUCTION = 2,
 };
 
 enum tenon_activation {
@@ -42,7 +45,8 @@ enum tenon_activation {
 // A dense row-major tensor in device memory. An operand that is left out has data == NULL.
 typedef struct {
   void* data;
-  int32_t dtype;  // tenon_dtype
+  /// tenon_dtype
+  int32_t dtype;
   int32_t rank;
   int64_t shape[5];
 } tenon_tensor;
@@ -67,13 +71,17 @@ typedef struct {
   // Opens the given GPU. On failure *context is null and `message` (may be null) receives the reason.
   int (*open)(int device, tenon_context** context, char* message, size_t message_size);
   void (*close)(tenon_context*);
-  const char* (*message)(const tenon_context*);  // of the last call that failed; valid until the next call
+  /// of the last call that failed; valid until the next call
+  const char* (*message)(const tenon_context*);
   int (*device)(tenon_context*, tenon_device*);
 
-  int (*alloc)(tenon_context*, size_t bytes, void** data);  // 256-byte aligned, not initialised
+  /// 256-byte aligned, not initialised
+  int (*alloc)(tenon_context*, size_t bytes, void** data);
   int (*release)(tenon_context*, void* data);
-  int (*upload)(tenon_context*, void* to, const void* from, size_t bytes);  // `from` may be reused on return
-  int (*download)(tenon_context*, void* to, const void* from, size_t bytes);  // waits for the stream
+  /// `from` may be reused on return
+  int (*upload)(tenon_context*, void* to, const void* from, size_t bytes);
+  /// waits for the stream
+  int (*download)(tenon_context*, void* to, const void* from, size_t bytes);
   int (*fill)(tenon_context*, void* data, int byte, size_t bytes);
   // Host memory that the copy engine reads by itself: uploads from it run at the full rate of the bus.
   int (*host_alloc)(tenon_context*, size_t bytes, void** data);
@@ -83,8 +91,8 @@ typedef struct {
   int (*event_create)(tenon_context*, tenon_event**);
   int (*event_release)(tenon_context*, tenon_event*);
   int (*event_record)(tenon_context*, tenon_event*);
-  int (*elapsed)(tenon_context*, tenon_event* start, tenon_event* stop,
-                 float* milliseconds);  // waits for `stop`
+  /// waits for `stop`
+  int (*elapsed)(tenon_context*, tenon_event* start, tenon_event* stop, float* milliseconds);
 
   TENON_OPERATION(cast);
   TENON_OPERATION(copy);

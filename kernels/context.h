@@ -39,7 +39,8 @@ inline void check_launch(const char* kernel) {
 // bytes again, which is safe because all of them queue on one stream.
 class Scratch {
  public:
-  void* take(size_t bytes);  // 256-byte aligned
+  /// 256-byte aligned
+  void* take(size_t bytes);
   void reset() { chunk_ = used_ = 0; }
   void release();
 
@@ -56,9 +57,11 @@ class Scratch {
 
 struct tenon_context {
   int device = 0;
-  int compute = 0;  // 10 * major + minor
+  /// 10 * major + minor
+  int compute = 0;
   int multiprocessors = 0;
-  size_t shared_memory = 0;  // most a block can ask for
+  /// most a block can ask for
+  size_t shared_memory = 0;
   cudaStream_t stream = nullptr;
   cublasLtHandle_t library = nullptr;
   void* library_workspace = nullptr;

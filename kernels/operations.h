@@ -6,13 +6,15 @@
 
 typedef struct {
   tenon_tensor x, out;
-} tenon_cast_args;  // same element count, any float dtypes
+  /// same element count, any float dtypes
+} tenon_cast_args;
 
 // out[out_offset + i . out_strides] = x[x_offset + i . x_strides] for every index i below extents; offsets
 // and strides in elements of one common size. Chunk, concat, reshape and transpose are copies of this kind.
 typedef struct {
   tenon_tensor x, out;
-  int32_t rank;  // at most 8
+  /// at most 8
+  int32_t rank;
   int64_t extents[8], x_strides[8], out_strides[8], x_offset, out_offset;
 } tenon_copy_args;
 
@@ -28,7 +30,8 @@ typedef struct {
 // Direct convolution over [B, C, D, H, W]; a Conv2d has D = 1. P = output places of one image.
 typedef struct {
   tenon_tensor x, weight /* [N, C, kd, kh, kw] */, bias /* [N], optional */;
-  tenon_tensor out;  // [B, N, od, oh, ow], or [B * P, N] with channels_last
+  /// [B, N, od, oh, ow], or [B * P, N] with channels_last
+  tenon_tensor out;
   int64_t stride[3], padding[3];
   int32_t channels_last, absolute;
 } tenon_conv_args;
@@ -55,7 +58,8 @@ typedef struct {
 typedef struct {
   tenon_tensor x, y, out;
   int32_t activation;
-} tenon_act_mul_args;  // act(x) * y
+  /// act(x) * y
+} tenon_act_mul_args;
 typedef struct {
   tenon_tensor x, y, out;
 } tenon_add_args;
@@ -79,8 +83,10 @@ typedef struct {
   tenon_tensor q /* [T, heads, D] */, k, v /* [S, kv_heads, D] */, out /* [T, heads, D] */;
   double scale;
   int32_t causal;
-  int64_t window;    // a query sees only its last `window` places, itself included; 0: all
-  int32_t absolute;  // the softmax of q and k as they are, applied to |v|
+  /// a query sees only its last `window` places, itself included; 0: all
+  int64_t window;
+  /// the softmax of q and k as they are, applied to |v|
+  int32_t absolute;
 } tenon_attention_args;
 
 enum tenon_scoring { TENON_SOFTMAX = 0, TENON_SIGMOID = 1 };
@@ -99,7 +105,8 @@ typedef struct {
 // expert.
 typedef struct {
   tenon_tensor x /* [T, H] */, indices /* I32 [T, k] */, weights /* [T, k] */, out /* [T, H] */;
-  const tenon_tensor *gate, *up, *down;  // host arrays of `count`: [I, H], [I, H], [H, I]
+  /// host arrays of `count`: [I, H], [I, H], [H, I]
+  const tenon_tensor *gate, *up, *down;
   int32_t count, activation;
 } tenon_experts_args;
 
@@ -131,7 +138,8 @@ typedef struct {
 
 typedef struct {
   tenon_gated_mlp_args mlp;
-  tenon_tensor norm;  // [H], optional
+  /// [H], optional
+  tenon_tensor norm;
   double epsilon, weight_offset;
 } tenon_rms_norm_mlp_args;
 

@@ -40,21 +40,26 @@ void library_linear(Context&, const tenon_linear_args&);
 // A linear over a gate_up weight with the activation in its epilogue, or a plain one.
 struct FusedLinear {
   tenon_tensor x, weight, bias, out;
-  bool gated = false;  // out = act(x W[:I]^T) * (x W[I:]^T)
+  /// out = act(x W[:I]^T) * (x W[I:]^T)
+  bool gated = false;
   int activation = TENON_IDENTITY;
 };
-bool decode_linear_fits(const Context&,
-                        const FusedLinear&);  // at most 8 tokens, BF16 or FP16, rows of 16 bytes
+/// At most 8 tokens, BF16 or FP16, rows of 16 bytes.
+bool decode_linear_fits(const Context&, const FusedLinear&);
 void decode_linear(Context&, const FusedLinear&);
 
 // Rows of experts sorted by expert: device arrays made by sort_by_expert.
 struct ExpertRows {
   int experts = 0;
   int64_t rows = 0;
-  const int* order = nullptr;     // [rows]: which (token, choice) pair stands at each sorted place
-  const int* position = nullptr;  // [rows]: where each pair went
-  const int* offsets = nullptr;   // [experts + 1]: first sorted row of each expert
-  const int4* tiles = nullptr;    // {expert, first row, end row, 0} of each tile of 128 rows
+  /// [rows]: which (token, choice) pair stands at each sorted place
+  const int* order = nullptr;
+  /// [rows]: where each pair went
+  const int* position = nullptr;
+  /// [experts + 1]: first sorted row of each expert
+  const int* offsets = nullptr;
+  /// {expert, first row, end row, 0} of each tile of 128 rows
+  const int4* tiles = nullptr;
   const int* tile_count = nullptr;
 };
 ExpertRows sort_by_expert(Context&, const tenon_tensor& indices, int experts);

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "plan/view.h"
+#include "tensor/view.h"
 
 namespace tenon {
 

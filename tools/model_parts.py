@@ -97,7 +97,7 @@ def ernie_mlp(at, s, layer):
 def ernie_config(s):
     half, widths = s.experts // 2, [s.intermediate, s.intermediate // 3]
     text = text_config(s, model_type="ernie4_5_vl_moe_text", mlp_layer_types=["sparse"] * s.layers)
-    text |= dict(moe_k=min(6, half), moe_num_experts=half, moe_intermediate_size=widths)
+    text |= dict(moe_k=min(6, half), moe_num_experts=half, moe_intermediate_size=widths, moe_norm_min=1e-12)
     return dict(text_config=text)
 
 
@@ -129,16 +129,18 @@ def inkling_tensors(s):
         if layer == 0:
             yield from linear(f"{here}.w13_dn", 8 * s.intermediate, s.hidden)
             yield from linear(f"{here}.w2_md", s.hidden, 4 * s.intermediate)
+            yield f"{here}.global_scale", [1]
             continue
         yield from linear(f"{here}.gate", s.experts + 2, s.hidden)
         yield f"{here}.gate.bias", [s.experts]
+        yield f"{here}.gate.global_scale", [1]
         for name, count in (("experts.", s.experts), ("shared_experts.shared_", 2)):
             yield f"{here}.{name}w13_weight", [count, 2 * s.intermediate, s.hidden]
             yield f"{here}.{name}w2_weight", [count, s.hidden, s.intermediate]
 
 
 def inkling_config(s):
-    text = experts_config(s, "n_routed_experts", 6, n_shared_experts=2, moe_intermediate_size=s.intermediate)
+    text = experts_config(s, "n_routed_experts", 6, n_shared_experts=2, route_scale=8.0, moe_intermediate_size=s.intermediate)
     return dict(text_config=text | dict(intermediate_size=4 * s.intermediate))
 
 
@@ -236,7 +238,7 @@ PARTS = {
         "NemotronHForCausalLM",
         nemotron_h_tensors,
         lambda s: experts_config(
-            s, "n_routed_experts", 6, mlp_hidden_act="relu2", layers_block_type=["moe"] * s.layers
+            s, "n_routed_experts", 6, mlp_hidden_act="relu2", norm_topk_prob=True, layers_block_type=["moe"] * s.layers
         ),
     ),
     "ernie4_5_vl_moe": Model(

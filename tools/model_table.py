@@ -205,13 +205,13 @@ MODELS = {
     "phimoe": Model(
         "PhimoeForCausalLM",
         causal_lm(attention, block_sparse_moe, norm_bias=True),
-        lambda s: experts_config(s, "num_local_experts"),
+        lambda s: experts_config(s, "num_local_experts", router_jitter_noise=0.01),
         dict(hidden=4096, heads=32, kv_heads=8, intermediate=6400, vocab=32064, experts=16),
     ),
     "olmoe": Model(
         "OlmoeForCausalLM",
         causal_lm(with_full_norm, experts_mlp),
-        lambda s: experts_config(s, chosen=8),
+        lambda s: experts_config(s, chosen=8, norm_topk_prob=False),
         dict(hidden=2048, heads=16, kv_heads=16, intermediate=1024, vocab=50304, experts=64),
     ),
     "jamba": Model(

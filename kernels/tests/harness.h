@@ -16,7 +16,8 @@ using Shape = std::vector<int64_t>;
 
 struct Tensor {
   tenon_tensor device{};
-  Values values;  // what the device holds, exactly
+  /// what the device holds, exactly
+  Values values;
 };
 
 // A mode with the dtype of its operands.
@@ -26,7 +27,8 @@ struct Setting {
 
 class Harness {
  public:
-  explicit Harness(const char* module);  // skipped() says why, if it cannot be opened for want of a GPU
+  /// skipped() says why, if it cannot be opened for want of a GPU
+  explicit Harness(const char* module);
   ~Harness();
   Harness(const Harness&) = delete;
 
@@ -35,10 +37,13 @@ class Harness {
   tenon_context* context() { return context_; }
 
   Tensor random(const Shape& shape, int dtype, double scale = 1);
-  Tensor make(const Shape& shape, int dtype, const Values& values);  // rounded to the dtype
-  Tensor result(const Shape& shape, int dtype);                      // poisoned
+  /// rounded to the dtype
+  Tensor make(const Shape& shape, int dtype, const Values& values);
+  /// poisoned
+  Tensor result(const Shape& shape, int dtype);
   Values read(const Tensor& tensor);
-  void release();  // every tensor made so far
+  /// every tensor made so far
+  void release();
 
   // Runs an entry of the table; prints and counts a failure of the call itself.
   template <class Args>
@@ -64,8 +69,8 @@ class Harness {
   int passed_ = 0, failed_ = 0;
 };
 
-extern const std::vector<Setting>
-    kSettings;  // reference FP64; fixed order and production in FP32, FP16 and BF16
+/// reference FP64; fixed order and production in FP32, FP16 and BF16
+extern const std::vector<Setting> kSettings;
 std::string describe(const Setting& setting);
 
 // FP64 references.

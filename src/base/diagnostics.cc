@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace tenon {
@@ -48,6 +49,11 @@ std::string caret_lines(const Place& place) {
   return fmt::format("  {}\n  {}^\n", text, pad);
 }
 
+// Without the line or byte: two of them in one file are one place.
+std::string where(const Place& place) {
+  return to_string(Place{place.file, 0, 0, {}, place.inside, ""});
+}
+
 }  // namespace
 
 std::string to_string(const Place& place) {
@@ -62,26 +68,46 @@ std::string to_string(const Place& place) {
 std::string render(const Diagnostic& d, bool colour) {
   const std::string where = to_string(d.place);
   std::string out = where.empty() ? "" : where + ": ";
-  out += colour ? fmt::format("{}{}:\033[0m ", colour_of(d.severity), name_of(d.severity))
-                : fmt::format("{}: ", name_of(d.severity));
+  const std::string kind = fmt::format("{}[{}]:", name_of(d.severity), d.id.name());
+  out += colour ? fmt::format("{}{}\033[0m ", colour_of(d.severity), kind) : kind + " ";
   out += d.message;
-  if (!d.id.empty()) out += fmt::format(" [{}]", d.id);
   out += '\n';
   if (d.place.line > 0 && !d.place.source_line.empty()) out += caret_lines(d.place);
+  if (d.more.count == 1) out += fmt::format("  and 1 more: {}\n", d.more.first);
+  if (d.more.count > 1)
+    out += fmt::format("  and {} more, from {} to {}\n", d.more.count, d.more.first, d.more.last);
   if (!d.hint.empty()) out += fmt::format("  {}\n", d.hint);
+  if (!d.rule.file.empty()) out += fmt::format("  Rule: {}\n", to_string(d.rule));
   return out;
 }
 
-void Diagnostics::error(Place place, std::string message, std::string hint) {
-  add({Severity::kError, "", std::move(place), std::move(message), std::move(hint)});
+void Diagnostics::error(ErrorId id, Place place, std::string message, std::string hint) {
+  add({Severity::kError, id, std::move(place), std::move(message), std::move(hint), {}, {}});
 }
 
-void Diagnostics::warning(Place place, std::string message, std::string hint) {
-  add({Severity::kWarning, "", std::move(place), std::move(message), std::move(hint)});
+void Diagnostics::warning(ErrorId id, Place place, std::string message, std::string hint) {
+  add({Severity::kWarning, id, std::move(place), std::move(message), std::move(hint), {}, {}});
 }
 
-void Diagnostics::note(Place place, std::string message, std::string hint) {
-  add({Severity::kNote, "", std::move(place), std::move(message), std::move(hint)});
+void Diagnostics::note(ErrorId id, Place place, std::string message, std::string hint) {
+  add({Severity::kNote, id, std::move(place), std::move(message), std::move(hint), {}, {}});
+}
+
+void Diagnostics::add_once(std::string_view cause, Diagnostic diagnostic) {
+  if (is_repeat(diagnostic.id, cause, where(diagnostic.place))) return;
+  by_cause_.emplace(std::pair(diagnostic.id.name(), std::string(cause)), all_.size());
+  add(std::move(diagnostic));
+}
+
+bool Diagnostics::is_repeat(ErrorId id, std::string_view cause, const std::string& here) {
+  const auto found = by_cause_.find(std::pair(id.name(), std::string(cause)));
+  if (found == by_cause_.end()) return false;
+  Diagnostic& first = all_[found->second];
+  Repeats& more = first.more;
+  if (here == where(first.place) || here == more.last) return true;
+  if (more.count++ == 0) more.first = here;
+  more.last = here;
+  return true;
 }
 
 bool Diagnostics::has_errors() const {
@@ -96,9 +122,9 @@ UserError::UserError(std::vector<Diagnostic> diagnostics) : diagnostics_(std::mo
   for (const auto& d : diagnostics_) what_ += render(d, false);
 }
 
-UserError::UserError(Place place, std::string message, std::string hint)
+UserError::UserError(ErrorId id, Place place, std::string message, std::string hint)
     : UserError(std::vector<Diagnostic>{
-          {Severity::kError, "", std::move(place), std::move(message), std::move(hint)}}) {}
+          {Severity::kError, id, std::move(place), std::move(message), std::move(hint), {}, {}}}) {}
 
 SystemError::SystemError(std::string_view action, std::string_view path, int error_number,
                          std::string_view hint)
@@ -106,6 +132,34 @@ SystemError::SystemError(std::string_view action, std::string_view path, int err
       path_(path),
       what_(fmt::format("cannot {} {}: {}", action, path, std::strerror(error_number))) {
   if (!hint.empty()) what_ += fmt::format("\n  {}", hint);
+}
+
+ErrorId SystemError::id() const {
+  switch (error_number_) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return "system-disk-full"_id;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return "system-permission"_id;
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+      return "system-no-such-path"_id;
+    case EMFILE:
+    case ENFILE:
+      return "system-open-files"_id;
+    case ENOMEM:
+      return "system-memory"_id;
+    case EIO:
+    case ESTALE:
+      return "system-input-output"_id;
+    default:
+      return "system-call"_id;
+  }
 }
 
 SystemError SystemError::with_hint(std::string_view hint) const {

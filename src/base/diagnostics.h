@@ -3,10 +3,15 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "base/error_ids.h"
 
 namespace tenon {
 
@@ -14,26 +19,44 @@ enum class Severity { kError, kWarning, kNote };
 
 /// Where in the user's input something stands. Every part but `file` may be absent.
 struct Place {
-  std::string file;                     // the path as the user gave it
-  int line = 0;                         // 1-based, 0: unknown
-  int column = 0;                       // 1-based, 0: unknown
-  std::optional<std::uint64_t> offset;  // byte offset in a binary file
-  std::string inside;                   // a JSON pointer, a tensor's key, a rule's name
-  std::string source_line;              // the text of `line`, for the caret
+  /// the path as the user gave it
+  std::string file;
+  /// 1-based, 0: unknown
+  int line = 0;
+  /// 1-based, 0: unknown
+  int column = 0;
+  /// byte offset in a binary file
+  std::optional<std::uint64_t> offset;
+  /// a JSON pointer, a tensor's key, a rule's name
+  std::string inside;
+  /// the text of `line`, for the caret
+  std::string source_line;
 };
 
 /// "file:line:column", "file (byte 17)", "file: /weight_map/x", by what is known.
 std::string to_string(const Place& place);
 
-struct Diagnostic {
-  Severity severity = Severity::kError;
-  std::string id;  // stable name of the finding ("unescaped-dot"), empty where there is none
-  Place place;
-  std::string message;
-  std::string hint;  // what to do
+/// Where else the same thing is wrong.
+struct Repeats {
+  std::size_t count = 0;
+  std::string first;
+  std::string last;
 };
 
-/// "file:3:7: error: message", then the source line with a caret, then the hint, as one string ending in
+struct Diagnostic {
+  Severity severity;
+  ErrorId id;
+  Place place;
+  std::string message;
+  /// What to do.
+  std::string hint;
+  Repeats more = {};
+  /// Of a rule that met what stands at `place`, which is the checkpoint's then.
+  Place rule = {};
+};
+
+/// "file:3:7: error[plan-key-lost]: message", then the source line with a caret, then the hint, as one string
+/// ending in
 /// '\n'.
 std::string render(const Diagnostic& diagnostic, bool colour);
 
@@ -41,9 +64,15 @@ std::string render(const Diagnostic& diagnostic, bool colour);
 class Diagnostics {
  public:
   void add(Diagnostic diagnostic) { all_.push_back(std::move(diagnostic)); }
-  void error(Place place, std::string message, std::string hint = {});
-  void warning(Place place, std::string message, std::string hint = {});
-  void note(Place place, std::string message, std::string hint = {});
+  void error(ErrorId id, Place place, std::string message, std::string hint = {});
+  void warning(ErrorId id, Place place, std::string message, std::string hint = {});
+  void note(ErrorId id, Place place, std::string message, std::string hint = {});
+
+  /// One cause, one message: the first of an id and a cause is added, those after it are counted in it by
+  /// their file and what is inside it.
+  void add_once(std::string_view cause, Diagnostic diagnostic);
+  /// Counts `here` in the one of this id and cause, if it is there. For messages that are dear to make.
+  bool is_repeat(ErrorId id, std::string_view cause, const std::string& here);
 
   bool has_errors() const;
   const std::vector<Diagnostic>& all() const { return all_; }
@@ -53,13 +82,15 @@ class Diagnostics {
 
  private:
   std::vector<Diagnostic> all_;
+  /// (id, cause) to the index in all_.
+  std::map<std::pair<std::string_view, std::string>, std::size_t, std::less<>> by_cause_;
 };
 
 /// The user's input is wrong (exit status 2). Carries every diagnostic that was collected.
 class UserError : public std::exception {
  public:
   explicit UserError(std::vector<Diagnostic> diagnostics);
-  UserError(Place place, std::string message, std::string hint = {});
+  UserError(ErrorId id, Place place, std::string message, std::string hint = {});
   const std::vector<Diagnostic>& diagnostics() const { return diagnostics_; }
   const char* what() const noexcept override { return what_.c_str(); }
 
@@ -73,6 +104,8 @@ class SystemError : public std::exception {
  public:
   /// `action` reads as in "cannot ACTION PATH: strerror".
   SystemError(std::string_view action, std::string_view path, int error_number, std::string_view hint = {});
+  /// By the error number, which is what a user has to act upon: `system-disk-full`, `system-permission`, ...
+  ErrorId id() const;
   int error_number() const { return error_number_; }
   const std::string& path() const { return path_; }
   const char* what() const noexcept override { return what_.c_str(); }

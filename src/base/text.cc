@@ -57,6 +57,13 @@ std::string visible(std::string_view text) {
   return out;
 }
 
+std::optional<std::int64_t> as_index(std::string_view text) {
+  if (text.empty() || text.front() == '-') return std::nullopt;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
 std::optional<std::size_t> invalid_utf8(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   for (std::size_t at = 0; at < text.size();) {
@@ -78,6 +85,14 @@ std::optional<std::size_t> invalid_utf8(std::string_view text) {
     at += length;
   }
   return std::nullopt;
+}
+
+bool is_listed(const std::vector<std::string>& list, std::string_view item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+std::string counted(std::uint64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
 std::string join_some(const std::vector<std::string>& items, std::size_t limit) {

@@ -54,7 +54,7 @@ FileDescriptor open_for_reading(const std::filesystem::path& path) {
   if (file.get() < 0) throw SystemError("open", path.string(), errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) throw SystemError("examine", path.string(), errno);
-  if (!S_ISREG(info.st_mode)) throw UserError(place_of(path), "not a regular file");
+  if (!S_ISREG(info.st_mode)) throw UserError("file-not-regular"_id, place_of(path), "not a regular file");
   return file;
 }
 
@@ -86,7 +86,7 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t limi
   const FileDescriptor file = open_for_reading(path);
   const std::uint64_t size = size_of(file, path);
   if (size > limit) {
-    throw UserError(place_of(path),
+    throw UserError("file-too-long"_id, place_of(path),
                     fmt::format("is {} long; at most {} are read", human_bytes(size), human_bytes(limit)));
   }
   std::string text(size, '\0');
@@ -117,10 +117,10 @@ void OutputFile::write(std::uint64_t offset, std::span<const std::byte> bytes) c
 }
 
 // A call that waits for a range takes an error away from the later fsync, so it must not be passed over.
-void OutputFile::sync(const std::function<void()>& between) const {
+void OutputFile::sync(const Observer& observer) const {
   const auto size = static_cast<off_t>(size_of(file_, path_));
-  for (off_t begin = 0; between && size > kSyncSlice && begin < size; begin += kSyncSlice) {
-    between();
+  for (off_t begin = 0; size > kSyncSlice && begin < size; begin += kSyncSlice) {
+    observer.throw_if_stopped();
     constexpr unsigned kWait =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     if (uninterrupted([&] { return ::sync_file_range(file_.get(), begin, kSyncSlice, kWait); }) == 0)
@@ -138,14 +138,13 @@ void OutputFile::close() {
 }
 
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync,
-               const std::function<void()>& between,
-               const std::function<void(std::span<const std::byte>)>& passed) {
+               const Observer& observer, const std::function<void(std::span<const std::byte>)>& passed) {
   const FileDescriptor source = open_for_reading(from);
   std::uint64_t left = size_of(source, from);
   OutputFile copy(to, left);
   std::vector<char> buffer(std::min<std::uint64_t>(left, 1 << 20));
   for (std::uint64_t at = 0; left > 0;) {
-    if (between) between();
+    observer.throw_if_stopped();
     const std::span<char> chunk = std::span(buffer).first(std::min<std::uint64_t>(left, buffer.size()));
     read_at(source, from, at, chunk);
     if (passed) passed(std::as_bytes(chunk));
@@ -153,7 +152,7 @@ void copy_file(const std::filesystem::path& from, const std::filesystem::path& t
     at += chunk.size();
     left -= chunk.size();
   }
-  if (sync) copy.sync(between);
+  if (sync) copy.sync(observer);
   copy.close();
 }
 

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/diagnostics.h"
+#include "base/observer.h"
 
 namespace tenon {
 
@@ -72,9 +73,8 @@ class OutputFile {
   /// Writes all of `bytes` at `offset`; from any number of threads at once.
   void write(std::uint64_t offset, std::span<const std::byte> bytes) const;
 
-  /// Waits until the bytes are on the disk. `between` is called now and then and may throw, which ends the
-  /// waiting.
-  void sync(const std::function<void()>& between = {}) const;
+  /// Waits until the bytes are on the disk. Throws Interrupted where the observer wants no more of it.
+  void sync(const Observer& observer = nobody()) const;
 
   /// Nothing more is written. Some file systems say only here that they could not keep the bytes.
   void close();
@@ -89,10 +89,10 @@ class OutputFile {
   bool preallocated_ = false;
 };
 
-/// Copies the bytes of a regular file, links followed; `between` as in OutputFile::sync, `passed` is shown
-/// every byte in order. Throws UserError or SystemError as reading and writing do.
+/// Copies the bytes of a regular file, links followed; `passed` is shown every byte in order. Throws
+/// UserError or SystemError as reading and writing do, Interrupted.
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, bool sync,
-               const std::function<void()>& between = {},
+               const Observer& observer = nobody(),
                const std::function<void(std::span<const std::byte>)>& passed = {});
 
 /// The modification time as ShardFile has it.

@@ -15,13 +15,17 @@
 
 namespace tenon {
 
-inline constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the library refuses longer ones
-inline constexpr std::uint64_t kHubHeaderBytes = 25'000'000;   // the hubs' readers refuse longer ones
+/// the library refuses longer ones
+inline constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
+/// the hubs' readers refuse longer ones
+inline constexpr std::uint64_t kHubHeaderBytes = 25'000'000;
 inline constexpr std::size_t kMaxRank = 64;
 
 struct Header {
-  std::vector<Tensor> tensors;                  // by rising offset
-  std::map<std::string, std::string> metadata;  // `__metadata__`
+  /// by rising offset
+  std::vector<Tensor> tensors;
+  /// `__metadata__`
+  std::map<std::string, std::string> metadata;
 };
 
 /// Parses the JSON part of a header, whose tensors must fill a file of `file_size` bytes exactly. Throws
@@ -35,9 +39,12 @@ Header parse_header(const std::function<std::string_view(std::uint64_t from)>& t
 /// A shard file and what its header says.
 struct OpenedShard {
   Header header;
-  std::uint64_t size = 0;         // bytes of the file
-  std::int64_t modified_ns = 0;   // its modification time
-  std::uint64_t header_size = 0;  // bytes before the first tensor
+  /// bytes of the file
+  std::uint64_t size = 0;
+  /// its modification time
+  std::int64_t modified_ns = 0;
+  /// bytes before the first tensor
+  std::uint64_t header_size = 0;
 };
 
 /// Reads the header of a safetensors file and none of its tensors' bytes. Throws UserError as parse_header

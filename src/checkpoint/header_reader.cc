@@ -44,7 +44,7 @@ class Cursor {
     part_ = text_(begin_);
     at_ = 0;
     const auto refuse = [&](std::uint64_t at, const char* what) {
-      throw UserError({file_, 0, 0, kHeaderPrefixBytes + at, "", ""},
+      throw UserError("header-malformed"_id, {file_, 0, 0, kHeaderPrefixBytes + at, "", ""},
                       fmt::format("the header is not valid JSON: {}", what));
     };
     if (const std::size_t nul = part_.find('\0'); nul != std::string_view::npos)
@@ -113,7 +113,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override;
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& exception) override {
-    fail_at(std::min<std::uint64_t>(position == 0 ? 0 : position - 1, length_),
+    fail_at("header-malformed"_id, std::min<std::uint64_t>(position == 0 ? 0 : position - 1, length_),
             "the header is not valid JSON: " + defect_of(exception));
   }
 
@@ -121,19 +121,20 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   enum class In { kNothing, kRoot, kMetadata, kEntry, kShape, kOffsets, kIgnored };
   enum class Field { kDType, kShape, kOffsets, kUnknown };
 
-  [[noreturn]] void fail_at(std::uint64_t at, const std::string& message,
+  [[noreturn]] void fail_at(ErrorId id, std::uint64_t at, const std::string& message,
                             const std::string& hint = "") const {
-    throw UserError({file_, 0, 0, kHeaderPrefixBytes + at, shown(name_), ""}, message, hint);
+    throw UserError(id, {file_, 0, 0, kHeaderPrefixBytes + at, shown(name_), ""}, message, hint);
   }
-  [[noreturn]] void fail(const std::string& message, const std::string& hint = "") const {
-    fail_at(cursor_.position(), message, hint);
+  [[noreturn]] void fail(ErrorId id, const std::string& message, const std::string& hint = "") const {
+    fail_at(id, cursor_.position(), message, hint);
   }
 
   bool scalar(std::string_view what);
   void entry_field(const std::string& name);
   void finish_entry();
   void enter() {
-    if (++depth_ > kMaxDepth) fail(fmt::format("the header is nested deeper than {} levels", kMaxDepth));
+    if (++depth_ > kMaxDepth)
+      fail("header-limit"_id, fmt::format("the header is nested deeper than {} levels", kMaxDepth));
   }
 
   Cursor cursor_;
@@ -164,20 +165,22 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 bool HeaderReader::scalar(std::string_view what) {
   switch (in_) {
     case In::kNothing:
-      fail(fmt::format("the header is {}, not a JSON object", what));
+      fail("header-malformed"_id, fmt::format("the header is {}, not a JSON object", what));
     case In::kRoot:
-      fail(
-          fmt::format("{} is {}, not an object", in_metadata_ ? "__metadata__" : "the tensor's entry", what));
+      fail("header-malformed"_id, fmt::format("{} is {}, not an object",
+                                              in_metadata_ ? "__metadata__" : "the tensor's entry", what));
     case In::kMetadata:
-      fail(fmt::format("the value of '{}' is {}, not a string", shown(metadata_key_), what));
+      fail("header-malformed"_id,
+           fmt::format("the value of '{}' is {}, not a string", shown(metadata_key_), what));
     case In::kShape:
-      fail(fmt::format("an extent of the shape is {}, not a whole number from 0", what));
+      fail("header-shape"_id, fmt::format("an extent of the shape is {}, not a whole number from 0", what));
     case In::kOffsets:
-      fail(fmt::format("data_offsets hold {}, not whole numbers from 0", what));
+      fail("header-offsets"_id, fmt::format("data_offsets hold {}, not whole numbers from 0", what));
     case In::kEntry:
-      if (field_ == Field::kDType) fail(fmt::format("dtype is {}, not a string", what));
-      if (field_ == Field::kShape) fail(fmt::format("shape is {}, not a list", what));
-      if (field_ == Field::kOffsets) fail(fmt::format("data_offsets is {}, not a list of two", what));
+      if (field_ == Field::kDType) fail("header-dtype"_id, fmt::format("dtype is {}, not a string", what));
+      if (field_ == Field::kShape) fail("header-shape"_id, fmt::format("shape is {}, not a list", what));
+      if (field_ == Field::kOffsets)
+        fail("header-offsets"_id, fmt::format("data_offsets is {}, not a list of two", what));
       return true;
     case In::kIgnored:
       return true;
@@ -188,15 +191,15 @@ bool HeaderReader::scalar(std::string_view what) {
 bool HeaderReader::number_unsigned(number_unsigned_t value) {
   if (in_ == In::kShape) {
     if (tensor_.shape.size() == kMaxRank)
-      fail(fmt::format("the shape has more than {} dimensions", kMaxRank));
+      fail("header-limit"_id, fmt::format("the shape has more than {} dimensions", kMaxRank));
     if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-      fail(fmt::format("the extent {} of the shape is too large", value));
+      fail("header-shape"_id, fmt::format("the extent {} of the shape is too large", value));
     }
     tensor_.shape.push_back(static_cast<std::int64_t>(value));
     return true;
   }
   if (in_ == In::kOffsets) {
-    if (offsets_.size() == 2) fail("data_offsets have more than two elements");
+    if (offsets_.size() == 2) fail("header-offsets"_id, "data_offsets have more than two elements");
     offsets_.push_back(value);
     return true;
   }
@@ -213,7 +216,7 @@ bool HeaderReader::string(string_t& value) {
     if (!dtype) {
       std::string known;
       for (int i = 0; i < kDTypeCount; ++i) known += fmt::format(" {}", name_of(static_cast<DType>(i)));
-      fail(fmt::format("unknown dtype '{}'", shown(value)), "Known are" + known + ".");
+      fail("header-dtype"_id, fmt::format("unknown dtype '{}'", shown(value)), "Known are" + known + ".");
     }
     tensor_.dtype = *dtype;
     return true;
@@ -225,11 +228,14 @@ bool HeaderReader::key(string_t& name) {
   if (in_ == In::kRoot) {
     name_ = std::move(name);
     in_metadata_ = name_ == "__metadata__";
-    if (in_metadata_ && std::exchange(had_metadata_, true)) fail("__metadata__ occurs twice");
+    if (in_metadata_ && std::exchange(had_metadata_, true))
+      fail("header-duplicate-key"_id, "__metadata__ occurs twice");
     at_ = kHeaderPrefixBytes + cursor_.position();
   } else if (in_ == In::kMetadata) {
-    if (fields_.metadata.contains(name)) fail(fmt::format("the key '{}' occurs twice", shown(name)));
-    if (fields_.metadata.size() == kMaxMetadata) fail(fmt::format("more than {} entries", kMaxMetadata));
+    if (fields_.metadata.contains(name))
+      fail("header-duplicate-key"_id, fmt::format("the key '{}' occurs twice", shown(name)));
+    if (fields_.metadata.size() == kMaxMetadata)
+      fail("header-limit"_id, fmt::format("more than {} entries", kMaxMetadata));
     metadata_key_ = std::move(name);
   } else if (in_ == In::kEntry) {
     entry_field(name);
@@ -251,10 +257,10 @@ void HeaderReader::entry_field(const std::string& name) {
   } else {
     field_ = Field::kUnknown;
     if (unknown_fields_.size() == kMaxUnknownFields)
-      fail(fmt::format("more than {} fields", kMaxUnknownFields));
+      fail("header-limit"_id, fmt::format("more than {} fields", kMaxUnknownFields));
     seen = !unknown_fields_.insert(name).second;
   }
-  if (seen) fail(fmt::format("the field '{}' occurs twice", shown(name)));
+  if (seen) fail("header-duplicate-key"_id, fmt::format("the field '{}' occurs twice", shown(name)));
 }
 
 bool HeaderReader::start_object(std::size_t) {
@@ -304,28 +310,30 @@ bool HeaderReader::start_array(std::size_t) {
 }
 
 bool HeaderReader::end_array() {
-  if (in_ == In::kOffsets && offsets_.size() != 2) fail("data_offsets have fewer than two elements");
+  if (in_ == In::kOffsets && offsets_.size() != 2)
+    fail("header-offsets"_id, "data_offsets have fewer than two elements");
   if (in_ != In::kIgnored || depth_ == ignored_from_) in_ = In::kEntry;
   --depth_;
   return true;
 }
 
 void HeaderReader::finish_entry() {
-  if (!has_dtype_) fail("the tensor has no dtype");
-  if (!has_shape_) fail("the tensor has no shape");
-  if (!has_offsets_) fail("the tensor has no data_offsets");
+  if (!has_dtype_) fail("header-dtype"_id, "the tensor has no dtype");
+  if (!has_shape_) fail("header-shape"_id, "the tensor has no shape");
+  if (!has_offsets_) fail("header-offsets"_id, "the tensor has no data_offsets");
   Tensor& tensor = tensor_;
   const auto what = [&] { return fmt::format("{} {}", name_of(tensor.dtype), to_string(tensor.shape)); };
   if (offsets_[1] < offsets_[0])
-    fail(fmt::format("data_offsets [{}, {}] end before they begin", offsets_[0], offsets_[1]));
+    fail("header-offsets"_id,
+         fmt::format("data_offsets [{}, {}] end before they begin", offsets_[0], offsets_[1]));
   const auto bytes = byte_size(tensor.dtype, tensor.shape);
   if (!bytes && bits_of(tensor.dtype) < 8 && element_count(tensor.shape)) {
-    fail(fmt::format("{} does not end on a whole byte", what()));
+    fail("header-size"_id, fmt::format("{} does not end on a whole byte", what()));
   }
-  if (!bytes) fail(fmt::format("the size of {} does not fit into 64 bits", what()));
+  if (!bytes) fail("header-size"_id, fmt::format("the size of {} does not fit into 64 bits", what()));
   if (offsets_[1] - offsets_[0] != *bytes) {
-    fail(fmt::format("{} takes {} bytes, but data_offsets [{}, {}] span {}", what(), *bytes, offsets_[0],
-                     offsets_[1], offsets_[1] - offsets_[0]));
+    fail("header-offsets"_id, fmt::format("{} takes {} bytes, but data_offsets [{}, {}] span {}", what(),
+                                          *bytes, offsets_[0], offsets_[1], offsets_[1] - offsets_[0]));
   }
   tensor.key = name_;
   tensor.shape.shrink_to_fit();

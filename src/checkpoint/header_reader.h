@@ -22,9 +22,11 @@ using HeaderText = std::function<std::string_view(std::uint64_t from)>;
 HeaderText header_text(std::string_view json);
 
 struct HeaderFields {
-  std::vector<Tensor> tensors;    // as written, each sound in itself; keys may repeat. Offsets are those of
-                                  // data_offsets, from the end of the header
-  std::vector<std::uint64_t> at;  // parallel: byte after the key, from the start of the file
+  /// as written, each sound in itself; keys may repeat. Offsets are those of
+  /// data_offsets, from the end of the header
+  std::vector<Tensor> tensors;
+  /// parallel: byte after the key, from the start of the file
+  std::vector<std::uint64_t> at;
   std::map<std::string, std::string> metadata;
 };
 

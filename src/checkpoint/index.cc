@@ -45,7 +45,7 @@ class Disagreements {
   void report(const std::string& file, Diagnostics& diagnostics) const {
     for (const auto& [what, keys] : keys_) {
       diagnostics.error(
-          {file, 0, 0, {}, keys.front(), ""},
+          "index-mismatch"_id, {file, 0, 0, {}, keys.front(), ""},
           keys.size() == 1 ? what : fmt::format("{} ({} tensors: {})", what, keys.size(), join_some(keys)),
           "The index is not that of these shards: fetch both again from one place.");
     }
@@ -72,26 +72,29 @@ void add_absent(const ShardIndex& index, const std::vector<Tensor>& tensors, Dis
 ShardIndex parse_index(std::string_view text, const std::string& file) {
   const ordered_json document = parse_json(text, file);
   if (!document.is_object()) {
-    throw UserError({file, 0, 0, {}, "", ""}, "the index is not a JSON object", kFetchAgain);
+    throw UserError("index-malformed"_id, {file, 0, 0, {}, "", ""}, "the index is not a JSON object",
+                    kFetchAgain);
   }
   const auto weight_map = document.find("weight_map");
   if (weight_map == document.end() || !weight_map->is_object()) {
-    throw UserError({file, 0, 0, {}, "/weight_map", ""}, "the index has no object 'weight_map'", kFetchAgain);
+    throw UserError("index-malformed"_id, {file, 0, 0, {}, "/weight_map", ""},
+                    "the index has no object 'weight_map'", kFetchAgain);
   }
   if (weight_map->empty()) {
-    throw UserError({file, 0, 0, {}, "/weight_map", ""}, "the index lists no tensor", kFetchAgain);
+    throw UserError("index-malformed"_id, {file, 0, 0, {}, "/weight_map", ""}, "the index lists no tensor",
+                    kFetchAgain);
   }
   Diagnostics diagnostics;
   std::set<std::string> names;
   for (const auto& [key, name] : weight_map->items()) {
     const Place place{file, 0, 0, {}, "/weight_map/" + shown(key), ""};
     if (!name.is_string()) {
-      diagnostics.error(place, "the name of the shard is not a string", kFetchAgain);
+      diagnostics.error("index-malformed"_id, place, "the name of the shard is not a string", kFetchAgain);
     } else if (const auto& text_of_name = name.get_ref<const std::string&>();
                names.insert(text_of_name).second) {
       const std::string_view defect = defect_of_name(text_of_name);
       if (!defect.empty()) {
-        diagnostics.error(place, fmt::format("'{}' {}", shown(text_of_name), defect),
+        diagnostics.error("index-shard-name"_id, place, fmt::format("'{}' {}", shown(text_of_name), defect),
                           "Put the shards beside the index, and write their plain names into it.");
       }
     }
@@ -139,7 +142,7 @@ void check_index(const ShardIndex& index, const std::vector<Tensor>& tensors, co
   wrong.report(file, diagnostics);
   if (index.total_size && *index.total_size != total) {
     diagnostics.warning(
-        {file, 0, 0, {}, "/metadata/total_size", ""},
+        "index-total-size"_id, {file, 0, 0, {}, "/metadata/total_size", ""},
         fmt::format("states {:.0f} bytes, but the tensors take {:.0f}", *index.total_size, total));
   }
 }

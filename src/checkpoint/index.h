@@ -19,9 +19,12 @@ inline constexpr const char* kSingleFileName = "model.safetensors";
 inline constexpr const char* kIndexName = "model.safetensors.index.json";
 
 struct ShardIndex {
-  std::vector<std::string> shards;                            // names, sorted
-  std::unordered_map<std::string, std::uint32_t> weight_map;  // key -> index into `shards`
-  std::optional<double> total_size;  // as stated, in bytes; publishers' figures may be wrong
+  /// names, sorted
+  std::vector<std::string> shards;
+  /// key -> index into `shards`
+  std::unordered_map<std::string, std::uint32_t> weight_map;
+  /// as stated, in bytes; publishers' figures may be wrong
+  std::optional<double> total_size;
 };
 
 /// Parses an index. Throws UserError with every mistake: no weight_map, a value that is no string, a shard

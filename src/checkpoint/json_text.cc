@@ -54,7 +54,8 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
 
   bool key(string_t& name) override {
     if (!open_.back().keys.insert(name).second) {
-      throw UserError({file_, 0, 0, {}, pointer(), ""}, fmt::format("the key '{}' occurs twice", shown(name)),
+      throw UserError("json-duplicate-key"_id, {file_, 0, 0, {}, pointer(), ""},
+                      fmt::format("the key '{}' occurs twice", shown(name)),
                       "Readers differ in which of the two they take: remove one.");
     }
     open_.back().key = std::move(name);
@@ -64,7 +65,8 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& exception) override {
     const std::size_t at = position == 0 ? 0 : position - 1;
-    throw UserError(place_at(text_, file_, at), "not valid JSON: " + defect_of(exception), hint_at(at));
+    throw UserError("json-malformed"_id, place_at(text_, file_, at),
+                    "not valid JSON: " + defect_of(exception), hint_at(at));
   }
 
  private:
@@ -84,7 +86,7 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
 
   bool open(ordered_json container) {
     if (open_.size() == kMaxJsonDepth) {
-      throw UserError({file_, 0, 0, {}, pointer(), ""},
+      throw UserError("json-too-deep"_id, {file_, 0, 0, {}, pointer(), ""},
                       fmt::format("nested deeper than {} levels", kMaxJsonDepth));
     }
     open_.push_back({std::move(container), "", {}});
@@ -134,10 +136,11 @@ class DocumentBuilder : public nlohmann::json_sax<ordered_json> {
 nlohmann::ordered_json parse_json(std::string_view text, const std::string& file, const TakeElement& take) {
   // The parser would take a NUL for the end, and skip a byte order mark.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    throw UserError(place_at(text, file, nul), "not valid JSON: a NUL byte");
+    throw UserError("json-malformed"_id, place_at(text, file, nul), "not valid JSON: a NUL byte");
   }
   if (text.starts_with("\xEF\xBB\xBF")) {
-    throw UserError(place_at(text, file, 0), "not valid JSON: a byte order mark before the text");
+    throw UserError("json-malformed"_id, place_at(text, file, 0),
+                    "not valid JSON: a byte order mark before the text");
   }
   DocumentBuilder builder(text, file, take);
   ordered_json::sax_parse(text.begin(), text.end(), &builder);

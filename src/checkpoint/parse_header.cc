@@ -15,9 +15,9 @@ namespace {
 // Numbers of tensors. A header may hold more than a million, so that there are no two of them at any time.
 using Order = std::vector<std::uint32_t>;
 
-[[noreturn]] void fail_at(const HeaderFields& fields, std::uint32_t tensor, const std::string& file,
-                          const std::string& message) {
-  throw UserError({file, 0, 0, fields.at[tensor], shown(fields.tensors[tensor].key), ""}, message);
+[[noreturn]] void fail_at(ErrorId id, const HeaderFields& fields, std::uint32_t tensor,
+                          const std::string& file, const std::string& message) {
+  throw UserError(id, {file, 0, 0, fields.at[tensor], shown(fields.tensors[tensor].key), ""}, message);
 }
 
 template <typename Less>
@@ -37,7 +37,8 @@ void refuse_duplicates(const HeaderFields& fields, const std::string& file) {
   const auto twice = std::adjacent_find(by_key.begin(), by_key.end(), [&](std::uint32_t a, std::uint32_t b) {
     return tensors[a].key == tensors[b].key;
   });
-  if (twice != by_key.end()) fail_at(fields, *(twice + 1), file, "the tensor occurs twice");
+  if (twice != by_key.end())
+    fail_at("header-duplicate-key"_id, fields, *(twice + 1), file, "the tensor occurs twice");
 }
 
 // The tensors must cover the rest of the file: no hole, no overlap, nothing behind the last one.
@@ -48,22 +49,23 @@ void check_cover(const HeaderFields& fields, const Order& by_offset, std::uint64
   for (const std::uint32_t i : by_offset) {
     const std::uint64_t begin = fields.tensors[i].offset;
     if (begin < end) {
-      fail_at(fields, i, file,
+      fail_at("header-overlap"_id, fields, i, file,
               fmt::format("its bytes overlap those of '{}'", shown(fields.tensors[before].key)));
     }
     if (begin > end) {
-      fail_at(fields, i, file, fmt::format("the {} bytes before it belong to no tensor", begin - end));
+      fail_at("header-hole"_id, fields, i, file,
+              fmt::format("the {} bytes before it belong to no tensor", begin - end));
     }
     end = begin + fields.tensors[i].bytes;
     before = i;
   }
   if (end > data_bytes) {
-    fail_at(fields, before, file,
+    fail_at("header-truncated"_id, fields, before, file,
             fmt::format("the file ends {} bytes before its last tensor does; was it truncated?",
                         end - data_bytes));
   }
   if (end < data_bytes) {
-    throw UserError({file, 0, 0, {}, "", ""},
+    throw UserError("header-hole"_id, {file, 0, 0, {}, "", ""},
                     fmt::format("the last {} bytes of the file belong to no tensor", data_bytes - end));
   }
 }

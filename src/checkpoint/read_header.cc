@@ -48,7 +48,7 @@ OpenedShard read_header(const std::filesystem::path& path, Diagnostics& warnings
   shard.size = static_cast<std::uint64_t>(info.st_size);
   shard.modified_ns = modified_ns(info);
   if (shard.size < kHeaderPrefixBytes) {
-    throw UserError({name, 0, 0, 0, "", ""},
+    throw UserError("header-truncated"_id, {name, 0, 0, 0, "", ""},
                     fmt::format("the file is {} bytes long, too short for a safetensors header", shard.size));
   }
   std::array<char, kHeaderPrefixBytes> prefix{};
@@ -57,12 +57,12 @@ OpenedShard read_header(const std::filesystem::path& path, Diagnostics& warnings
   const std::string_view start(prefix.data(), prefix.size());
   if (length > kMaxHeaderBytes) {
     throw UserError(
-        {name, 0, 0, 0, "", ""},
+        "header-length"_id, {name, 0, 0, 0, "", ""},
         fmt::format("the header's length is {}, more than the allowed {}", length, kMaxHeaderBytes),
         what_it_may_be(start));
   }
   if (length > shard.size - kHeaderPrefixBytes) {
-    throw UserError({name, 0, 0, 0, "", ""},
+    throw UserError("header-truncated"_id, {name, 0, 0, 0, "", ""},
                     fmt::format("the header's length is {}, but only {} bytes follow", length,
                                 shard.size - kHeaderPrefixBytes),
                     what_it_may_be(start));
@@ -78,12 +78,12 @@ OpenedShard read_header(const std::filesystem::path& path, Diagnostics& warnings
   shard.header = parse_header(text, length, shard.size, name);
   shard.header_size = kHeaderPrefixBytes + length;
   if (length > kHubHeaderBytes) {
-    warnings.warning({name, 0, 0, {}, "", ""},
+    warnings.warning("header-long"_id, {name, 0, 0, {}, "", ""},
                      fmt::format("the header takes {}; some readers refuse more than {}", human_bytes(length),
                                  human_bytes(kHubHeaderBytes)));
   }
   if (!begins_with_brace) {
-    warnings.warning({name, 0, 0, kHeaderPrefixBytes, "", ""},
+    warnings.warning("header-white-space"_id, {name, 0, 0, kHeaderPrefixBytes, "", ""},
                      "white space before the header's first brace; some readers refuse that");
   }
   return shard;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "checkpoint/dtype.h"
+#include "tensor/dtype.h"
 
 namespace tenon {
 
@@ -12,8 +12,10 @@ struct Tensor {
   std::string key;
   DType dtype = DType::kF32;
   Shape shape;
-  std::uint32_t shard = 0;   // index into Checkpoint::shards
-  std::uint64_t offset = 0;  // of its first byte, from the start of the shard file
+  /// index into Checkpoint::shards
+  std::uint32_t shard = 0;
+  /// of its first byte, from the start of the shard file
+  std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
 };
 

@@ -7,8 +7,10 @@ namespace tenon {
 
 /// Either is "" where it was not made.
 struct TensorHash {
-  std::string xxh3;    // "xxh3-128:<32 hex>" or "xxh3-128-16m:<32 hex>"
-  std::string sha256;  // "sha256:<64 hex>"
+  /// "xxh3-128:<32 hex>" or "xxh3-128-16m:<32 hex>"
+  std::string xxh3;
+  /// "sha256:<64 hex>"
+  std::string sha256;
 
   bool empty() const { return xxh3.empty() && sha256.empty(); }
   bool operator==(const TensorHash&) const = default;

@@ -1,56 +1,24 @@
+#include "tasks/batch.h"
+
 #include <fmt/format.h>
 
-#include <chrono>
+#include <filesystem>
 #include <fstream>
-#include <memory>
 
 #include "base/diagnostics.h"
-#include "cli/batch_file.h"
+#include "checkpoint/file.h"
+#include "cli/command_text.h"
 #include "cli/commands.h"
-#include "cli/conversion.h"
-#include "cli/flags.h"
-#include "report/conversion_report.h"
+#include "cli/console_observer.h"
+#include "cli/interrupt.h"
+#include "report/batch_html.h"
+#include "report/batch_report.h"
+#include "report/html_text.h"
+#include "report/parity_report.h"
+#include "tasks/batch_file.h"
 
 namespace tenon {
 namespace {
-
-struct BatchFlags {
-  std::string file;
-  std::string library;
-  std::string junit;
-  bool fail_fast = false;
-  bool json = false;
-};
-
-void convert(const BatchJob& job, const Library& library, JobReport& report, Console& console) {
-  const auto planned = plan_conversion(job.request.source, job.request.plan, library);
-  console.report(planned.source.warnings);
-  console.report(planned.plan.notes);
-  report.conversion = carry_out(planned, job.request, console);
-  if (report.conversion.findings.empty()) {
-    report.state = JobReport::State::kDone;
-  } else {
-    report.error = conversion_text(report.conversion);
-  }
-}
-
-// A job that fails is a result; only Ctrl-C ends the batch.
-JobReport run_job(const BatchJob& job, const Library& library, Console& console) {
-  JobReport report{job.name, job.request.source, job.request.destination, JobReport::State::kFailed, 0, "",
-                   {}};
-  const auto start = std::chrono::steady_clock::now();
-  try {
-    convert(job, library, report, console);
-  } catch (const UserError& error) {
-    report.error = error.what();
-    console.report(error.diagnostics());
-  } catch (const SystemError& error) {
-    report.error = error.what();
-    console.report({Severity::kError, "", {}, error.what(), ""});
-  }
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return report;
-}
 
 void write_file(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
@@ -59,39 +27,77 @@ void write_file(const std::string& path, const std::string& text) {
   if (!file) throw SystemError("write", path, errno);
 }
 
-Verdict batch(const BatchFlags& flags, Console& console) {
-  const auto jobs = read_batch_file(flags.file);
-  const Library library = library_at(flags.library);
-  BatchReport report{flags.file, {}};
-  bool stopped = false;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const auto& request = jobs[i].request;
-    if (stopped) {
-      report.jobs.push_back(
-          {jobs[i].name, request.source, request.destination, JobReport::State::kNotRun, 0, "", {}});
-      continue;
-    }
-    console.message(fmt::format("[{}/{}] {}: {} to {}", i + 1, jobs.size(), jobs[i].name, request.source,
-                                request.destination));
-    report.jobs.push_back(run_job(jobs[i], library, console));
-    stopped = flags.fail_fast && report.jobs.back().state == JobReport::State::kFailed;
+// The pages of a batch's comparisons, each written when its job ends.
+class ReportFolder {
+ public:
+  explicit ReportFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  void keep(const JobReport& job) {
+    if (folder_.empty() || !job.parity) return;
+    // As its log is called.
+    const std::filesystem::path name = std::filesystem::path(job.log).stem();
+    make_folders(folder_ / name);
+    const ParitySubject subject = parity_subject(job.source, job.destination, job.parity->rules);
+    const ParityResult& result = job.parity->result;
+    write_file(folder_ / name / "report.json", parity_json(subject, result).dump(2) + "\n");
+    write_file(folder_ / name / "junit.xml", parity_junit(result));
+    write_file(folder_ / name / "report.html", parity_html(subject, result, {report_date(), ""}));
   }
-  if (!flags.junit.empty()) write_file(flags.junit, batch_junit(report));
-  if (flags.json) {
-    console.json_result(batch_json(report));
+
+  void finish(const BatchReport& report, const Options& options) const {
+    if (folder_.empty()) return;
+    std::vector<JobLinks> links;
+    for (const JobReport& job : report.jobs) {
+      const std::filesystem::path log = job.log;
+      links.push_back({job.parity ? (log.stem() / "report.html").string() : "",
+                       log.empty() ? "" : log.lexically_proximate(folder_).string()});
+    }
+    make_folders(folder_);
+    write_file(folder_ / "index.html",
+               batch_html(report, links, {report_date(), command_text("batch", {options.file}, options)}));
+    write_file(folder_ / "junit.xml", batch_junit(report));
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+Verdict batch(const Options& given, Console& console) {
+  Options options = given;
+  // A page without the messages would be half a report.
+  if (options.logs.empty()) options.logs = options.report;
+  const auto jobs = read_batch_file(options.file);
+  const Library library = library_of(options);
+  ConsoleObserver observer(console);
+  const InterruptGuard guard;
+  ReportFolder pages(options.report);
+  const BatchReport report = run_batch(jobs, library, options, observer,
+                                       [&](const BatchJob&, const JobReport& job) { pages.keep(job); });
+  pages.finish(report, given);
+  if (!options.junit.empty()) write_file(options.junit, batch_junit(report));
+  if (console.json()) {
+    console.document(batch_json(report));
   } else {
     console.result(batch_text(report));
   }
+  if (report.interrupted) observer.throw_if_stopped();
   return report.count(JobReport::State::kFailed) == 0 ? Verdict::kHolds : Verdict::kFound;
 }
 
 }  // namespace
 
 Command batch_command() {
-  return {"batch", "Run many conversions from one file, with one summary",
-          R"(Examples:
-  tenon batch jobs.yaml                                 every job; exit status 1 if any failed
+  return {
+      .name = "batch",
+      .about = "Run many conversions and comparisons from one file, with one summary",
+      .examples =
+          R"(  tenon batch jobs.yaml                                 every job; exit status 1 if any failed
+  tenon batch jobs.yaml                                 again: what is finished is skipped, what was begun goes on
+  tenon batch jobs.yaml --dry-run                       plan every job, write nothing
+  tenon batch jobs.yaml --only mixtral --only qwen      these jobs
   tenon batch jobs.yaml --fail-fast                     stop at the first that fails
+  tenon batch jobs.yaml --jobs 4                        four at a time; what waits for another job waits
+  tenon batch jobs.yaml --report out                    out/index.html, with a page and a log for each job
   tenon batch jobs.yaml --junit report.xml              a report for CI, beside the text
   tenon batch jobs.yaml --json | jq '.jobs[] | select(.result == "failed")'
 
@@ -104,17 +110,12 @@ A batch file (paths are relative to it; the keys are the flags of 'tenon convert
     - name: mixtral back
       source: fused/Mixtral-8x7B
       destination: back/Mixtral-8x7B
-      to: original)",
-          [](CLI::App& app) -> Action {
-            auto flags = std::make_shared<BatchFlags>();
-            app.add_option("JOBS.yaml", flags->file, "The batch file")->required()->option_text(" ");
-            app.add_flag("--fail-fast", flags->fail_fast, "Stop at the first job that fails");
-            app.add_option("--junit", flags->junit, "Also write a JUnit XML report to this file")
-                ->option_text("FILE");
-            app.add_flag("--json", flags->json, "One JSON document");
-            add_library_flag(app, flags->library);
-            return [flags](Console& console) { return batch(*flags, console); };
-          }};
+      to: original
+    - task: parity                        # or diff, between source and other
+      source: models/Mixtral-8x7B
+      fused: fused/Mixtral-8x7B)",
+      .arguments = {{"JOBS.yaml", "The batch file", member_of<&Options::file>(), Completes::kFile}},
+      .run = batch};
 }
 
 }  // namespace tenon

@@ -1,17 +1,17 @@
 #include "cli/interrupt.h"
 
-#include "engine/engine.h"
+#include <atomic>
 
 namespace tenon {
 namespace {
 
-std::atomic<bool> stop_requested{false};
+std::atomic<bool> stop_flag{false};
 std::atomic<int> last_signal{0};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 void on_signal(int signal) {
   last_signal = signal;
-  stop_requested = true;
+  stop_flag = true;
 }
 
 void take_over(int signal, struct sigaction& before) {
@@ -37,12 +37,8 @@ InterruptGuard::~InterruptGuard() {
   sigaction(SIGHUP, &before_hup_, nullptr);
 }
 
-const std::atomic<bool>* InterruptGuard::stop() const {
-  return &stop_requested;
-}
-
-void InterruptGuard::throw_if_stopped() const {
-  if (stop_requested) throw Interrupted();
+bool stop_requested() {
+  return stop_flag;
 }
 
 int caught_signal() {

@@ -38,10 +38,12 @@ class ProgressBar {
 
   double recent_rate() const;
 
-  std::FILE* terminal_;  // nullptr: draws nothing
+  /// nullptr: draws nothing
+  std::FILE* terminal_;
   std::string label_;
   std::uint64_t total_;
-  std::deque<Sample> samples_;  // of the last seconds: the rate that it goes at now
+  /// of the last seconds: the rate that it goes at now
+  std::deque<Sample> samples_;
 };
 
 }  // namespace tenon

@@ -1,33 +1,22 @@
 #include <fmt/format.h>
 
-#include <functional>
-#include <memory>
-
 #include "base/text.h"
+#include "checkpoint/file.h"
 #include "cli/commands.h"
-#include "cli/flags.h"
+#include "cli/console_observer.h"
 #include "report/rules_report.h"
 #include "rules/choose_rules.h"
+#include "rules/library.h"
 #include "rules/parse_rules.h"
-#include "rules/scaffold.h"
+#include "tasks/scaffold.h"
 
 namespace tenon {
 namespace {
 
-struct RulesFlags {
-  std::function<Verdict(const RulesFlags&, Console&)> run;  // the subcommand
-  std::string folder;
-  std::string name = "draft";
-  std::string against;
-  std::string original;
-  std::string fused;
-  bool json = false;
-};
-
-Verdict list(const RulesFlags& flags, Console& console) {
-  const Library library = library_at(flags.folder);
-  if (flags.json) {
-    console.json_result(rules_list_json(library));
+Verdict list(const Options& options, Console& console) {
+  const Library library = library_of(options);
+  if (console.json()) {
+    console.document(rules_list_json(library));
   } else {
     console.result(rules_list_text(library));
   }
@@ -69,12 +58,12 @@ RuleSet flat_list(const RuleFile& file, const Library& library, const std::strin
   return flat;
 }
 
-Verdict show(const RulesFlags& flags, Console& console) {
-  const Library library = library_at(flags.folder);
-  const RuleFile file = read(library, flags.name);
-  const RuleSet flat = flat_list(file, library, flags.against, console);
-  if (flags.json) {
-    console.json_result(rules_show_json(file, flat));
+Verdict show_rules(const Options& options, Console& console) {
+  const Library library = library_of(options);
+  const RuleFile file = read(library, options.file);
+  const RuleSet flat = flat_list(file, library, options.against, console);
+  if (console.json()) {
+    console.document(rules_show_json(file, flat));
   } else {
     console.result(rules_show_text(file, flat));
   }
@@ -82,60 +71,74 @@ Verdict show(const RulesFlags& flags, Console& console) {
 }
 
 // A first draft for a person to go on with: the file to stdout, what it leaves open to stderr.
-Verdict scaffold(const RulesFlags& flags, Console& console) {
-  const Scaffold draft = scaffold_rules(open_checkpoint(flags.original).tensors,
-                                        open_checkpoint(flags.fused).tensors, flags.name);
-  console.result(draft.rule_file);
-  console.message(fmt::format("{} kinds of fused keys explained", draft.explained));
-  for (const auto& kind : draft.unexplained)
-    console.message(fmt::format("not explained: {} of {}", kind, flags.fused));
-  for (const auto& kind : draft.left_over)
-    console.message(fmt::format("not used: {} of {}", kind, flags.original));
-  return draft.unexplained.empty() && draft.left_over.empty() ? Verdict::kHolds : Verdict::kFound;
+Verdict draft(const Options& options, Console& console) {
+  ConsoleObserver observer(console);
+  const ScaffoldReport report = scaffold(options, library_of(options), observer);
+  if (options.output.empty()) {
+    console.result(report.rule_file);
+  } else {
+    write_text_file(options.output, report.rule_file, false);
+  }
+  console.message(
+      fmt::format("{} of {} kinds of fused keys explained", report.draft.explained, report.draft.kinds));
+  for (const auto& kind : report.draft.differing)
+    console.message(fmt::format("the bytes differ: {} of {}", kind, options.other));
+  for (const auto& kind : report.draft.unexplained)
+    console.message(fmt::format("not explained: {} of {}", kind, options.other));
+  for (const auto& kind : report.draft.left_over)
+    console.message(fmt::format("not used: {} of {}", kind, options.source));
+  for (const auto& command : report.known)
+    console.message(fmt::format("the library makes exactly the same: tenon {}", command));
+  if (report.exact) {
+    console.message(fmt::format("the draft converts {} to exactly {}", options.source, options.other));
+  } else {
+    for (const auto& text : report.shortfall)
+      console.message(
+          fmt::format("the draft does not make {} of {}: {}", options.other, options.source, text));
+  }
+  return report.exact ? Verdict::kHolds : Verdict::kFound;
 }
 
 }  // namespace
 
 Command rules_command() {
-  return {"rules", "List the rule library, show one rule file flattened, or draft a new one",
-          R"(Examples:
-  tenon rules list                                  every model and every fusion family
+  return {
+      .name = "rules",
+      .about = "List the rule library, show one rule file flattened, or draft a new one",
+      .examples = R"(  tenon rules list                                  every model and every fusion family
   tenon rules list --json | jq -r '.models[].name'  for programs
   tenon rules show qwen3_moe                        its transforms, in order, and where each comes from
   tenon rules show llava --against llava-1.5-7b     with sub-models and values as this checkpoint has them
   tenon rules show ./my_rules.yaml                  a file of your own
-  tenon rules scaffold original/ fused/ > my.yaml   a first draft of rules, from the keys and shapes of two checkpoints)",
-          [](CLI::App& app) -> Action {
-            auto flags = std::make_shared<RulesFlags>();
-            CLI::App* list_app = app.add_subcommand("list", "Every rule file of the library, in a line each");
-            CLI::App* show_app = app.add_subcommand("show", "One rule file, flattened");
-            show_app->add_option("NAME", flags->name, "A name of the library, or a rule file")
-                ->required()
-                ->option_text(" ");
-            show_app
-                ->add_option("--against", flags->against,
-                             "A checkpoint: its config.json fills in values and sub-models")
-                ->option_text("SRC");
-            CLI::App* scaffold_app = app.add_subcommand("scaffold", "Draft rules from two checkpoints");
-            scaffold_app->add_option("ORIGINAL", flags->original, "The checkpoint as it is shipped")
-                ->required()
-                ->option_text(" ");
-            scaffold_app->add_option("FUSED", flags->fused, "One in the layout that it should get")
-                ->required()
-                ->option_text(" ");
-            scaffold_app->add_option("--name", flags->name, "The rule file's name (default: draft)")
-                ->option_text("NAME");
-            for (CLI::App* sub : {list_app, show_app}) {
-              sub->add_flag("--json", flags->json, "One JSON document");
-              add_library_flag(*sub, flags->folder);
-            }
-            app.require_subcommand(1);
-            // The parsers are gone when the action runs: what was asked for is noted while parsing.
-            list_app->callback([flags] { flags->run = list; });
-            show_app->callback([flags] { flags->run = show; });
-            scaffold_app->callback([flags] { flags->run = scaffold; });
-            return [flags](Console& console) { return flags->run(*flags, console); };
-          }};
+  tenon rules scaffold original/ fused/ -o my.yaml  rules that turn the one into the other, as far as their bytes show)",
+      .commands = {
+          Command{
+              .name = "rules list",
+              .about = "Every rule file of the library, in a line each",
+              .examples =
+                  R"(  tenon rules list                                  every model and every fusion family
+  tenon rules list --json | jq -r '.models[].name'  for programs)",
+              .run = list},
+          Command{
+              .name = "rules show",
+              .about = "One rule file, flattened",
+              .examples =
+                  R"(  tenon rules show qwen3_moe                        its transforms, in order, and where each comes from
+  tenon rules show llava --against llava-1.5-7b     with sub-models and values as this checkpoint has them
+  tenon rules show ./my_rules.yaml                  a file of your own)",
+              .arguments = {{"NAME", "A name of the library, or a rule file", member_of<&Options::file>(),
+                             Completes::kRules}},
+              .run = show_rules},
+          Command{
+              .name = "rules scaffold",
+              .about = "Draft rules from the bytes of two checkpoints",
+              .examples =
+                  R"(  tenon rules scaffold original/ fused/ -o my.yaml  rules that turn the one into the other, as far as their bytes show)",
+              .arguments = {{"ORIGINAL", "The checkpoint as it is shipped", member_of<&Options::source>(),
+                             Completes::kCheckpoint},
+                            {"FUSED", "One in the layout that it should get", member_of<&Options::other>(),
+                             Completes::kCheckpoint}},
+              .run = draft}}};
 }
 
 }  // namespace tenon

@@ -24,10 +24,12 @@ class BlockDigests {
   std::string hash(std::uint32_t tensor) const;
 
  private:
-  std::vector<std::uint64_t> first_;  // of each tensor, and the total
+  /// of each tensor, and the total
+  std::vector<std::uint64_t> first_;
   std::vector<Digest> digests_;
   std::vector<std::atomic<bool>> claimed_;
-  std::vector<std::atomic<std::uint64_t>> left_;  // blocks per tensor
+  /// blocks per tensor
+  std::vector<std::atomic<std::uint64_t>> left_;
 };
 
 }  // namespace tenon

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "engine/element.h"
-#include "engine/filler.h"
 #include "engine/schedule.h"
 #include "engine/source_files.h"
+#include "engine/stream.h"
 #include "engine/workers.h"
 
 namespace tenon {
@@ -37,7 +37,7 @@ std::vector<Pair> comparable(const Checkpoint& a, const Checkpoint& b) {
 }
 
 // Lowers `first` to `offset`, unless another thread got below it.
-void lower(std::atomic<std::uint64_t>& first, std::uint64_t offset) {
+void lower_to(std::atomic<std::uint64_t>& first, std::uint64_t offset) {
   std::uint64_t known = first;
   while (offset < known && !first.compare_exchange_weak(known, offset)) {
   }
@@ -46,10 +46,10 @@ void lower(std::atomic<std::uint64_t>& first, std::uint64_t offset) {
 }  // namespace
 
 std::vector<ElementDifference> compare_tensors(const Checkpoint& a, const Checkpoint& b,
-                                               const EngineOptions& options) {
+                                               const EngineOptions& options, Observer& observer) {
   const std::vector<Pair> pairs = comparable(a, b);
   std::vector<Region> regions;
-  for (const Pair& pair : pairs) regions.push_back({pair.a->shard, pair.a->offset, pair.a->bytes});
+  for (const Pair& pair : pairs) regions.push_back(region_of(*pair.a));
   const std::vector<Segment> segments = cut_into_blocks(regions, std::vector<bool>(regions.size(), true));
   std::vector<std::atomic<std::uint64_t>> first(pairs.size());  // differing byte of each pair
   for (auto& offset : first) offset = kEqual;
@@ -57,29 +57,24 @@ std::vector<ElementDifference> compare_tensors(const Checkpoint& a, const Checkp
   allow_open_files(a.shards.size() + b.shards.size());
   SourceFiles files_a(a.shards);
   SourceFiles files_b(b.shards);
-  Workers workers(options);
+  Workers workers(options, total_bytes(regions), observer);
   workers.for_each(segments.size(), [&] {
     return [&](std::size_t i) {
       const Segment& segment = segments[i];
-      const Tensor& a = *pairs[segment.tensor].a;
-      const Tensor& b = *pairs[segment.tensor].b;
-      const std::byte* bytes_a = files_a.bytes(a.shard).data() + a.offset;
-      const std::byte* bytes_b = files_b.bytes(b.shard).data() + b.offset;
-      for (std::uint64_t begin = segment.begin; begin < segment.end && begin < first[segment.tensor];) {
-        workers.throw_if_stopped();
-        const std::uint64_t size = std::min(kChunk, segment.end - begin);
-        files_a.fetch(a.shard, a.offset + begin, size);
-        files_b.fetch(b.shard, b.offset + begin, size);
-        std::uint64_t at = size;
-        files_a.guarded(a.shard, [&] {
-          files_b.guarded(b.shard, [&] { at = first_difference(bytes_a + begin, bytes_b + begin, size); });
+      std::atomic<std::uint64_t>& differs_at = first[segment.tensor];
+      StreamedTensor a(files_a, region_of(*pairs[segment.tensor].a));
+      StreamedTensor b(files_b, region_of(*pairs[segment.tensor].b));
+      stream(segment, workers.watch(), [&](std::uint64_t begin, std::uint64_t end) {
+        if (begin >= differs_at) return;
+        std::uint64_t at = end - begin;
+        a.read(begin, end, [&](std::span<const std::byte> bytes_a) {
+          b.read(begin, end, [&](std::span<const std::byte> bytes_b) {
+            at = first_difference(bytes_a.data(), bytes_b.data(), bytes_a.size());
+          });
         });
-        if (at < size) lower(first[segment.tensor], begin + at);
-        files_a.release(a.shard, a.offset + begin, size);
-        files_b.release(b.shard, b.offset + begin, size);
-        workers.advance(size);
-        begin += size;
-      }
+        if (begin + at < end) lower_to(differs_at, begin + at);
+        workers.advance(end - begin);
+      });
     };
   });
 

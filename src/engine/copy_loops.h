@@ -20,7 +20,8 @@ struct Box {
   std::uint64_t source_offset = 0;
   std::uint64_t target_offset = 0;
   std::uint64_t run = 0;
-  std::vector<ByteLoop> loops;  // by falling target stride; none: one run
+  /// by falling target stride; none: one run
+  std::vector<ByteLoop> loops;
 };
 
 /// Copies a box; `source` and `target` are where its first bytes are, its offsets do not count. Allocates

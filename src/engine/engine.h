@@ -6,54 +6,53 @@
 // size.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <exception>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/observer.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/journal.h"
+#include "engine/chunk_edit.h"
+#include "options/value_types.h"
+#include "output/journal.h"
 #include "plan/plan.h"
 
 namespace tenon {
 
-/// What hashes of tensors are made (engine/hash.h). kSha256 is both, and that of the shards as well.
-enum class HashKind { kNone, kXxh3, kSha256 };
-
 struct EngineOptions {
-  int threads = 0;  // 0: as many as the machine has
+  /// 0: as many as the machine has.
+  int threads = 0;
   HashKind hash = HashKind::kXxh3;
-  bool sync = true;  // fsync every file before it counts as finished
-  std::function<void(std::uint64_t bytes_done)>
-      progress;                             // now and then, from any thread, never concurrently
-  const std::atomic<bool>* stop = nullptr;  // set by a signal: the engine stops within a chunk
-  std::vector<FinishedShard> finished;      // of an earlier run and verified: not written again
-  std::function<void(const FinishedShard&)> shard_finished;  // from any thread, never concurrently
+  /// fsync every file before it counts as finished.
+  bool sync = true;
+  /// What progress calls it.
+  std::string stage;
+  /// Of an earlier run and verified: not written again.
+  std::vector<FinishedShard> finished;
+  /// Where complete shards are recorded.
+  ShardLog* log = nullptr;
+  /// What is computed into outputs on the way; nullptr: they are copies.
+  const ChunkEdit* edit = nullptr;
 };
 
 struct EngineResult {
-  std::vector<TensorHash>
-      source_hashes;  // parallel to Checkpoint::tensors, empty where a tensor was not read
-  std::vector<TensorHash> output_hashes;            // parallel to Plan::outputs
-  std::map<std::string, std::string> shard_hashes;  // kSha256: shard's name -> hash
+  /// Parallel to Checkpoint::tensors, empty where a tensor was not read.
+  std::vector<TensorHash> source_hashes;
+  /// Parallel to Plan::outputs.
+  std::vector<TensorHash> output_hashes;
+  /// kSha256: shard's name -> hash.
+  std::map<std::string, std::string> shard_hashes;
   std::uint64_t bytes_written = 0;
-  bool space_reserved = true;  // false: the file system cannot, so that a full disk shows only while writing
+  /// False: the file system cannot, so that a full disk shows only while writing.
+  bool space_reserved = true;
 };
 
-/// The user wants no more of it.
-class Interrupted : public std::exception {
- public:
-  const char* what() const noexcept override { return "interrupted"; }
-};
-
-/// Writes every shard of the plan into `folder` (which exists). Throws SystemError (disk full, I/O),
-/// UserError where the source changed under way, Interrupted where `stop` was set; of several failures the
-/// first in the plan's order.
+/// Writes every shard of the plan into `folder` (which exists); progress counts the output's bytes. Throws
+/// SystemError (disk full, I/O), UserError where the source changed under way, Interrupted within a chunk of
+/// the observer's word; of several failures the first in the plan's order.
 EngineResult execute(const Plan& plan, const Checkpoint& source, const std::filesystem::path& folder,
-                     const EngineOptions& options);
+                     const EngineOptions& options, Observer& observer = nobody());
 
 }  // namespace tenon

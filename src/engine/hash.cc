@@ -80,7 +80,7 @@ std::string tensor_hash_of(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_of_range(int descriptor, const std::string& path, std::uint64_t offset, std::uint64_t size,
-                            const std::function<void()>& between) {
+                            const Observer& observer) {
   const auto require = [](int status) {
     if (status != 1) throw std::runtime_error("OpenSSL cannot compute SHA-256");
   };
@@ -88,7 +88,7 @@ std::string sha256_of_range(int descriptor, const std::string& path, std::uint64
   require(EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr));
   std::vector<unsigned char> buffer(256 << 10);
   while (size > 0) {
-    if (between) between();
+    observer.throw_if_stopped();
     const ssize_t got = pread(descriptor, buffer.data(), std::min<std::uint64_t>(buffer.size(), size),
                               static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;

@@ -13,10 +13,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+
+#include "base/observer.h"
 
 namespace tenon {
 
@@ -51,9 +52,9 @@ class StreamHash {
   std::unique_ptr<State> state_;
 };
 
-/// "sha256:..." of `size` bytes of an open file from `offset`; `between` is called now and then and may
-/// throw. Throws SystemError, with `path` in it, and std::runtime_error where OpenSSL refuses.
+/// "sha256:..." of `size` bytes of an open file from `offset`. Throws SystemError, with `path` in it,
+/// Interrupted, and std::runtime_error where OpenSSL refuses.
 std::string sha256_of_range(int descriptor, const std::string& path, std::uint64_t offset, std::uint64_t size,
-                            const std::function<void()>& between = {});
+                            const Observer& observer = nobody());
 
 }  // namespace tenon

@@ -9,22 +9,16 @@
 
 #include "checkpoint/file.h"
 #include "engine/block_digests.h"
-#include "engine/filler.h"
 #include "engine/hash.h"
 #include "engine/pass_hashers.h"
 #include "engine/schedule.h"
 #include "engine/source_files.h"
+#include "engine/stream.h"
 #include "engine/workers.h"
 #include "engine/written_files.h"
 
 namespace tenon {
 namespace {
-
-std::vector<Region> regions_of(const std::vector<Tensor>& tensors) {
-  std::vector<Region> regions;
-  for (const Tensor& tensor : tensors) regions.push_back({tensor.shard, tensor.offset, tensor.bytes});
-  return regions;
-}
 
 std::vector<std::string> hash_xxh3(const std::vector<Region>& regions, SourceFiles& files, Workers& workers) {
   BlockDigests digests(regions);
@@ -35,18 +29,13 @@ std::vector<std::string> hash_xxh3(const std::vector<Region>& regions, SourceFil
   workers.for_each(segments.size(), [&] {
     auto hasher = std::make_shared<SourceHasher>(regions, files, digests);
     return [&, hasher](std::size_t i) {
-      const Segment& segment = segments[i];
-      const Region& region = regions[segment.tensor];
-      const std::span<const std::byte> bytes = files.bytes(region.file).subspan(region.offset, region.bytes);
-      for (std::uint64_t begin = segment.begin; begin < segment.end;) {
-        workers.throw_if_stopped();
-        const std::uint64_t size = std::min(kChunk, segment.end - begin);
-        files.fetch(region.file, region.offset + begin, size);
-        files.guarded(region.file, [&] { hasher->feed(segment.tensor, begin, bytes.subspan(begin, size)); });
-        files.release(region.file, region.offset + begin, size);
-        workers.advance(size);
-        begin += size;
-      }
+      const std::uint32_t tensor = segments[i].tensor;
+      StreamedTensor source(files, regions[tensor]);
+      stream(segments[i], workers.watch(), [&](std::uint64_t begin, std::uint64_t end) {
+        source.read(begin, end,
+                    [&](std::span<const std::byte> bytes) { hasher->feed(tensor, begin, bytes); });
+        workers.advance(end - begin);
+      });
     };
   });
   std::vector<std::string> hashes;
@@ -66,7 +55,7 @@ std::vector<std::string> hash_sha256(const std::vector<Region>& regions, SourceF
     return [&](std::size_t i) {
       const Region& region = regions[order[i]];
       hashes[order[i]] = sha256_of_range(files.descriptor(region.file), files.path(region.file),
-                                         region.offset, region.bytes, [&] { workers.throw_if_stopped(); });
+                                         region.offset, region.bytes, workers.watch());
       workers.advance(region.bytes);
     };
   });
@@ -75,13 +64,16 @@ std::vector<std::string> hash_sha256(const std::vector<Region>& regions, SourceF
 
 }  // namespace
 
-std::vector<TensorHash> hash_tensors(const Checkpoint& checkpoint, const EngineOptions& options) {
-  const std::vector<Region> regions = regions_of(checkpoint.tensors);
+std::vector<TensorHash> hash_tensors(const Checkpoint& checkpoint, const EngineOptions& options,
+                                     Observer& observer) {
+  std::vector<Region> regions;
+  for (const Tensor& tensor : checkpoint.tensors) regions.push_back(region_of(tensor));
   std::vector<TensorHash> hashes(regions.size());
   if (options.hash == HashKind::kNone) return hashes;
   allow_open_files(checkpoint.shards.size());
   SourceFiles files(checkpoint.shards);
-  Workers workers(options);
+  const std::uint64_t passes = options.hash == HashKind::kSha256 ? 2 : 1;
+  Workers workers(options, total_bytes(regions) * passes, observer);
   const std::vector<std::string> xxh3 = hash_xxh3(regions, files, workers);
   for (std::size_t i = 0; i < hashes.size(); ++i) hashes[i].xxh3 = xxh3[i];
   if (options.hash == HashKind::kSha256) {
@@ -92,25 +84,29 @@ std::vector<TensorHash> hash_tensors(const Checkpoint& checkpoint, const EngineO
   return hashes;
 }
 
-std::vector<std::string> hash_files(const std::vector<ShardFile>& files, const EngineOptions& options) {
-  Workers workers(options);
+std::vector<std::string> hash_files(const std::vector<ShardFile>& files, const EngineOptions& options,
+                                    Observer& observer) {
+  std::uint64_t total = 0;
+  for (const ShardFile& file : files) total += file.size;
+  Workers workers(options, total, observer);
   std::vector<std::string> hashes(files.size());
   workers.for_each(files.size(), [&] {
     return [&](std::size_t i) {
-      hashes[i] = hash_file(files[i].path, [&] { workers.throw_if_stopped(); });
+      hashes[i] = hash_file(files[i].path, workers.watch());
       workers.advance(files[i].size);
     };
   });
   return hashes;
 }
 
-std::string hash_file(const std::filesystem::path& path, const std::function<void()>& between) {
+std::string hash_file(const std::filesystem::path& path, const Observer& observer) {
   const FileDescriptor file = open_for_reading(path);
-  return sha256_of_range(file.get(), path.native(), 0, std::filesystem::file_size(path), between);
+  return sha256_of_range(file.get(), path.native(), 0, std::filesystem::file_size(path), observer);
 }
 
 std::vector<FinishedShard> still_finished(const std::vector<FinishedShard>& shards, const Plan& plan,
-                                          const std::filesystem::path& folder, const EngineOptions& options) {
+                                          const std::filesystem::path& folder, const EngineOptions& options,
+                                          Observer& observer) {
   Checkpoint written;
   std::vector<std::pair<std::size_t, std::size_t>> recorded;  // shard in `shards`, output
   std::vector<bool> holds(shards.size(), false);
@@ -121,7 +117,7 @@ std::vector<FinishedShard> still_finished(const std::vector<FinishedShard>& shar
     if (record == shards.end() || header_difference(plan.shards[shard], folder)) continue;
     const auto index = static_cast<std::size_t>(record - shards.begin());
     holds[index] = true;
-    written.shards.push_back(describe(folder / record->name));
+    written.shards.push_back(examine(folder / record->name));
     for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
       const PlannedTensor& output = plan.outputs[i];
       if (output.shard != shard) continue;
@@ -131,7 +127,7 @@ std::vector<FinishedShard> still_finished(const std::vector<FinishedShard>& shar
       recorded.emplace_back(index, i);
     }
   }
-  const std::vector<TensorHash> hashes = hash_tensors(written, options);
+  const std::vector<TensorHash> hashes = hash_tensors(written, options, observer);
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     const FinishedShard& shard = shards[recorded[i].first];
     const auto known = shard.outputs.find(plan.outputs[recorded[i].second].key);

@@ -24,8 +24,8 @@ void OutputFiles::start_writeback(std::uint32_t shard, std::uint64_t offset, std
                   SYNC_FILE_RANGE_WRITE);
 }
 
-void OutputFiles::finish(std::uint32_t shard, bool sync, const std::function<void()>& between) {
-  if (sync) files_[shard]->sync(between);
+void OutputFiles::finish(std::uint32_t shard, bool sync, const Observer& observer) {
+  if (sync) files_[shard]->sync(observer);
   files_[shard]->close();
   files_[shard].reset();
 }

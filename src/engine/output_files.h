@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,9 +28,8 @@ class OutputFiles {
   /// Lets the disk begin with a range that is written, so that the final sync has less to do.
   void start_writeback(std::uint32_t shard, std::uint64_t offset, std::uint64_t bytes) const;
 
-  /// Nothing more comes for this shard: syncs it where asked, and closes it; `between` as in
-  /// OutputFile::sync.
-  void finish(std::uint32_t shard, bool sync, const std::function<void()>& between);
+  /// Nothing more comes for this shard: syncs it where asked, and closes it. Throws Interrupted.
+  void finish(std::uint32_t shard, bool sync, const Observer& observer);
 
   const OutputFile& file(std::uint32_t shard) const { return *files_[shard]; }
 

@@ -45,14 +45,15 @@ void SourceHasher::finish() {
 OutputHasher::OutputHasher(const Transfer& transfer, BlockDigests& outputs, BlockDigests& sources)
     : transfer_(transfer), outputs_(outputs), sources_(sources) {}
 
-void OutputHasher::feed(std::uint32_t output, std::uint64_t offset, std::span<const std::byte> bytes) {
+void OutputHasher::feed(std::uint32_t output, std::uint64_t offset, std::span<const std::byte> bytes,
+                        Share share) {
   const std::uint64_t total = transfer_.targets[output].region.bytes;
   while (!bytes.empty()) {
     const std::uint64_t block = offset / kHashBlock;
     const std::uint64_t end = std::min(total, (block + 1) * kHashBlock);
     if (offset == block * kHashBlock) {
       hash_.reset();
-      same_ = same_source_block(output, offset, end - offset);
+      same_ = share == Share::kCopies ? same_source_block(output, offset, end - offset) : std::nullopt;
       if (same_ && !sources_.claim(same_->first, same_->second)) same_.reset();
     }
     const std::uint64_t size = std::min<std::uint64_t>(bytes.size(), end - offset);

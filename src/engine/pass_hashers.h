@@ -36,8 +36,10 @@ class SourceHasher {
   StreamHash hash_;
   bool open_ = false;
   std::uint32_t source_ = 0;
-  std::uint64_t at_ = 0;   // next byte of the open block
-  std::uint64_t end_ = 0;  // of the open block
+  /// next byte of the open block
+  std::uint64_t at_ = 0;
+  /// of the open block
+  std::uint64_t end_ = 0;
 };
 
 /// Hashes output tensors as they are filled, each block from its first byte to its last by one thread.
@@ -46,11 +48,14 @@ class OutputHasher {
   OutputHasher(const Transfer& transfer, BlockDigests& outputs, BlockDigests& sources);
 
   /// Bytes of an output from `offset` on; calls go on where the one before ended, or begin a block. A block
-  /// that is one of a source tensor as well is hashed once for both.
-  void feed(std::uint32_t output, std::uint64_t offset, std::span<const std::byte> bytes);
+  /// that is one of a source tensor as well is hashed once for both, unless it is no copy.
+  enum class Share { kCopies, kNothing };
+  void feed(std::uint32_t output, std::uint64_t offset, std::span<const std::byte> bytes,
+            Share share = Share::kCopies);
 
  private:
-  using Block = std::pair<std::uint32_t, std::uint64_t>;  // tensor, number
+  /// tensor, number
+  using Block = std::pair<std::uint32_t, std::uint64_t>;
   std::optional<Block> same_source_block(std::uint32_t output, std::uint64_t offset,
                                          std::uint64_t size) const;
 

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <tuple>
 
+#include "engine/computed.h"
 #include "engine/hash.h"
 
 namespace tenon {
@@ -28,6 +29,15 @@ std::tuple<std::uint32_t, std::uint64_t> source_position(const Transfer& transfe
     clip(piece.box, segment.begin, segment.begin + 1, [&](const Box& box) { offset = box.source_offset; });
     const Region& source = transfer.sources[piece.source];
     return {source.file, source.offset + offset};
+  }
+  const auto [first_computed, last_computed] = computed_within(target, segment.begin, segment.begin + 1);
+  for (std::size_t i = first_computed; i < last_computed; ++i) {
+    if (target.computed[i].operands.empty()) continue;
+    ComputedOperand operand = target.computed[i].operands.front();
+    clip(target.computed[i], segment.begin, segment.begin + target.computed[i].element_bytes,
+         [&](const ComputedPiece& part) { operand = part.operands.front(); });
+    const Region& source = transfer.sources[operand.source];
+    return {source.file, source.offset + static_cast<std::uint64_t>(operand.offset) / 8};
   }
   return {0, 0};
 }

@@ -25,13 +25,15 @@ struct Task {
   enum class Kind { kFill, kHash };
   Kind kind = Kind::kFill;
   std::uint32_t lane = 0;
-  std::vector<Segment> segments;  // by rising offset in one file; tensors are cut between hash blocks only
+  /// by rising offset in one file; tensors are cut between hash blocks only
+  std::vector<Segment> segments;
   std::uint64_t bytes = 0;
 };
 
 /// The tasks of one file, in the order in which they are taken.
 struct Lane {
-  std::uint32_t source_file = 0;  // where its first task reads
+  /// where its first task reads
+  std::uint32_t source_file = 0;
   std::vector<std::uint32_t> tasks;
 };
 
@@ -68,8 +70,10 @@ class TaskQueue {
   const Schedule& schedule_;
   std::size_t threads_;
   std::vector<State> lanes_;
-  std::vector<std::size_t> order_;  // of the lanes, by where they read
-  std::size_t first_open_ = 0;      // in order_
+  /// of the lanes, by where they read
+  std::vector<std::size_t> order_;
+  /// in order_
+  std::size_t first_open_ = 0;
   std::mutex mutex_;
 };
 

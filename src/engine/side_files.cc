@@ -21,12 +21,12 @@ std::string text_of(const StreamHash& hash) {
 }
 
 // Of the whole file, from the disk as far as the system can.
-std::string xxh3_of(const fs::path& path, std::uint64_t size, const std::function<void()>& between) {
+std::string xxh3_of(const fs::path& path, std::uint64_t size, const Observer& observer) {
   const FileDescriptor file = open_for_reading(path);
   std::vector<char> buffer(std::min<std::uint64_t>(size, 1 << 20));
   StreamHash hash;
   for (std::uint64_t at = 0; at < size;) {
-    if (between) between();
+    observer.throw_if_stopped();
     const std::span<char> part = std::span(buffer).first(std::min<std::uint64_t>(size - at, buffer.size()));
     read_at(file, path, at, part);
     hash.update(std::as_bytes(part));
@@ -41,22 +41,23 @@ std::string changed(const std::string& found, const std::string& recorded) {
 }
 
 // In words, "" where the file is as recorded.
-std::string difference(const FileRecord& record, const fs::path& folder,
-                       const std::function<void()>& between) {
+std::string difference(const FileRecord& record, const fs::path& folder, const Observer& observer,
+                       bool follow_links) {
   const fs::path path = folder / record.name;
   std::error_code error;
   if (!fs::exists(fs::symlink_status(path, error))) return fmt::format("is missing in {}", folder.string());
-  if (!stays_inside(folder, path)) return "is a link that leaves the folder, or leads to nothing";
+  if (!follow_links && !stays_inside(folder, path))
+    return "is a link that leaves the folder, or leads to nothing";
   if (!fs::is_regular_file(path, error)) return "is no regular file any more";
-  const ShardFile file = describe(path);
+  const ShardFile file = examine(path);
   if (file.size != record.bytes) {
     return fmt::format("it has {} bytes; the manifest says {}", file.size, record.bytes);
   }
   forget_cached(file);
   std::string what;
-  if (!record.hash.xxh3.empty()) what = changed(xxh3_of(path, file.size, between), record.hash.xxh3);
+  if (!record.hash.xxh3.empty()) what = changed(xxh3_of(path, file.size, observer), record.hash.xxh3);
   if (what.empty() && !record.hash.sha256.empty())
-    what = changed(hash_file(path, between), record.hash.sha256);
+    what = changed(hash_file(path, observer), record.hash.sha256);
   return what;
 }
 
@@ -84,17 +85,16 @@ std::vector<FileRecord> SideFileRecorder::take() {
   return std::move(records_);
 }
 
-void add_sha256(std::vector<FileRecord>& records, const fs::path& folder,
-                const std::function<void()>& between) {
-  for (FileRecord& record : records) record.hash.sha256 = hash_file(folder / record.name, between);
+void add_sha256(std::vector<FileRecord>& records, const fs::path& folder, const Observer& observer) {
+  for (FileRecord& record : records) record.hash.sha256 = hash_file(folder / record.name, observer);
 }
 
 std::vector<SideFileDifference> changed_side_files(const std::vector<FileRecord>& records,
-                                                   const fs::path& folder,
-                                                   const std::function<void()>& between) {
+                                                   const fs::path& folder, const Observer& observer,
+                                                   bool follow_links) {
   std::vector<SideFileDifference> out;
   for (const FileRecord& record : records) {
-    std::string what = difference(record, folder, between);
+    std::string what = difference(record, folder, observer, follow_links);
     if (!what.empty()) out.push_back({record.name, std::move(what)});
   }
   return out;

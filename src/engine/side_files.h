@@ -3,18 +3,18 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/observer.h"
 #include "checkpoint/manifest.h"
 #include "engine/hash.h"
 
 namespace tenon {
 
 /// Records files, with their XXH3, while their bytes pass, one file after the other (PassedBytes of
-/// checkpoint/stage_output.h).
+/// output/output_folder.h).
 class SideFileRecorder {
  public:
   void pass(const std::string& name, std::span<const std::byte> bytes);
@@ -26,24 +26,25 @@ class SideFileRecorder {
   void finish();
 
   std::vector<FileRecord> records_;
-  StreamHash hash_;  // of the last file
+  /// of the last file
+  StreamHash hash_;
 };
 
-/// Adds the SHA-256 of each file as it stands in `folder`; `between` is called now and then and may throw.
-/// Throws SystemError.
+/// Adds the SHA-256 of each file as it stands in `folder`. Throws SystemError, Interrupted.
 void add_sha256(std::vector<FileRecord>& records, const std::filesystem::path& folder,
-                const std::function<void()>& between);
+                const Observer& observer);
 
 /// A side file that is not as it was recorded.
 struct SideFileDifference {
   std::string name;
-  std::string what;  // in words
+  /// in words
+  std::string what;
 };
 
-/// Compares the files in `folder` with their records, by size and every hash that is recorded. `between` is
-/// called now and then and may throw. Throws SystemError.
+/// Compares the files in `folder` with their records, by size and every hash that is recorded. Throws
+/// SystemError, Interrupted.
 std::vector<SideFileDifference> changed_side_files(const std::vector<FileRecord>& records,
                                                    const std::filesystem::path& folder,
-                                                   const std::function<void()>& between);
+                                                   const Observer& observer, bool follow_links = false);
 
 }  // namespace tenon

@@ -30,7 +30,8 @@ bool survives_sigbus(const Read& read) {
   };
   const Restore restore;
   sigjmp_buf here;
-  if (sigsetjmp(here, 1) != 0) return false;  // with the mask: the handler runs with SIGBUS blocked
+  /// with the mask: the handler runs with SIGBUS blocked
+  if (sigsetjmp(here, 1) != 0) return false;
   sigbus_return = &here;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   read();

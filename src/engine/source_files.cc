@@ -18,7 +18,8 @@ constexpr std::uint64_t kFetchBlock = 4 << 20;
 constexpr std::uint64_t kReadAhead = 2 * kFetchBlock;
 
 [[noreturn]] void throw_changed(const std::string& path, const std::string& how) {
-  throw UserError({path, 0, 0, {}, "", ""}, "the file changed while it was being read: " + how,
+  throw UserError("file-changed"_id, {path, 0, 0, {}, "", ""},
+                  "the file changed while it was being read: " + how,
                   "Run the command again when nothing writes to it.");
 }
 

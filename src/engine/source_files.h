@@ -47,6 +47,9 @@ class SourceFiles {
   /// Of every file that was opened: is it still the one whose header was read?
   void check_unchanged();
 
+  /// The same of one file.
+  void require_unchanged(std::uint32_t file) { check_unchanged(file); }
+
   /// The system could not get at bytes of the mapping: throws what is behind it.
   [[noreturn]] void throw_lost_page(std::uint32_t file);
 
@@ -58,7 +61,8 @@ class SourceFiles {
     std::once_flag once;
     int descriptor = -1;
     std::byte* mapping = nullptr;
-    std::vector<std::atomic<bool>> fetched;  // by block
+    /// by block
+    std::vector<std::atomic<bool>> fetched;
   };
 
   Open& open(std::uint32_t file);

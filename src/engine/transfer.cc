@@ -47,6 +47,13 @@ void index(Target& target) {
     furthest = std::max(furthest, end_of(piece.box));
     target.reach.push_back(furthest);
   }
+  std::stable_sort(target.computed.begin(), target.computed.end(),
+                   [](const auto& a, const auto& b) { return a.target_offset < b.target_offset; });
+  furthest = 0;
+  for (const ComputedPiece& piece : target.computed) {
+    furthest = std::max(furthest, end_of(piece));
+    target.computed_reach.push_back(furthest);
+  }
 }
 
 // Walks down the loops of a box; `depth` loops are fixed, their steps are in `at`.
@@ -133,7 +140,7 @@ std::optional<Box> lower(const Piece& piece, const PlannedTensor& output) {
   box.run = to_bytes(run, bits, whole);
   if (!whole) {
     throw UserError(
-        {"", 0, 0, {}, output.key, ""},
+        "plan-sub-byte"_id, {"", 0, 0, {}, output.key, ""},
         fmt::format("{} elements of {} bits cannot be moved one by one", name_of(output.view.dtype), bits),
         "Only transforms that move whole bytes of such tensors are possible.");
   }
@@ -166,8 +173,18 @@ Transfer make_transfer(const Plan& plan, const Checkpoint& source) {
   for (const Tensor& tensor : source.tensors)
     transfer.sources.push_back({tensor.shard, tensor.offset, tensor.bytes});
   for (const PlannedTensor& output : plan.outputs) {
-    Target target{{output.shard, output.offset, output.bytes}, {}, {}};
+    Target target;
+    target.region = {output.shard, output.offset, output.bytes};
     for (const Piece& piece : output.view.pieces) {
+      if (is_zero(piece)) {
+        target.rest = Target::Rest::kZeros;
+        continue;
+      }
+      if (is_computed(piece)) {
+        target.computed.push_back(
+            lower_computed(piece, output, plan.recipes.at(piece.recipe - 1), transfer.sources));
+        continue;
+      }
       const std::optional<Box> box = lower(piece, output);
       if (!box) continue;
       if (piece.source >= source.tensors.size() ||
@@ -191,9 +208,20 @@ std::vector<Region> regions_of(const std::vector<Target>& targets) {
   return regions;
 }
 
+Region region_of(const Tensor& tensor) {
+  return {tensor.shard, tensor.offset, tensor.bytes};
+}
+
+std::uint64_t total_bytes(const std::vector<Region>& regions) {
+  std::uint64_t total = 0;
+  for (const Region& region : regions) total += region.bytes;
+  return total;
+}
+
 Transfer invert(const Transfer& transfer) {
   Transfer inverse;
-  for (const Region& region : transfer.sources) inverse.targets.push_back({region, {}, {}});
+  for (const Region& region : transfer.sources)
+    inverse.targets.push_back({region, {}, {}, Target::Rest::kNone});
   for (std::size_t i = 0; i < transfer.targets.size(); ++i) {
     inverse.sources.push_back(transfer.targets[i].region);
     for (const BytePiece& piece : transfer.targets[i].pieces) {
@@ -205,6 +233,26 @@ Transfer invert(const Transfer& transfer) {
   }
   for (Target& target : inverse.targets) index(target);
   return inverse;
+}
+
+void mark_cut_off(const Plan& plan, Transfer& inverse) {
+  for (const Condition& condition : plan.conditions) {
+    if (condition.kind == Condition::Kind::kEqual || condition.kind == Condition::Kind::kScale) continue;
+    const bool zero = condition.kind == Condition::Kind::kZero;
+    for (const Piece& piece : copies_of(condition.view)) {
+      Target::Rest& rest = inverse.targets[piece.source].rest;
+      if (rest != Target::Rest::kAnything) rest = zero ? Target::Rest::kZeros : Target::Rest::kAnything;
+    }
+  }
+}
+
+void mark_computed(const Transfer& transfer, Transfer& inverse) {
+  for (const Target& target : transfer.targets) {
+    for (const ComputedPiece& piece : target.computed) {
+      for (const ComputedOperand& operand : piece.operands)
+        inverse.targets[operand.source].rest = Target::Rest::kAnything;
+    }
+  }
 }
 
 }  // namespace tenon

@@ -1,6 +1,6 @@
 // A plan in bytes: what the engine works on. Elements and dtypes are gone; what is left are tensors in files
 // and the runs of bytes between them. Swapping its two sides gives the inverse, by which a conversion is
-// verified.
+// verified. What recipes compute has no such inverse: it is computed again (engine/verify_computed.h).
 #pragma once
 
 #include <cstdint>
@@ -9,17 +9,12 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "engine/computed_piece.h"
 #include "engine/copy_loops.h"
+#include "engine/region.h"
 #include "plan/plan.h"
 
 namespace tenon {
-
-/// Where the bytes of a tensor stand.
-struct Region {
-  std::uint32_t file = 0;
-  std::uint64_t offset = 0;
-  std::uint64_t bytes = 0;
-};
 
 /// A strided copy out of source tensor `source`.
 struct BytePiece {
@@ -30,8 +25,16 @@ struct BytePiece {
 /// A tensor to be filled.
 struct Target {
   Region region;
-  std::vector<BytePiece> pieces;     // by rising target offset
-  std::vector<std::uint64_t> reach;  // reach[i]: one past the last byte that pieces 0..i fill
+  /// by rising target offset
+  std::vector<BytePiece> pieces;
+  /// reach[i]: one past the last byte that pieces 0..i fill
+  std::vector<std::uint64_t> reach;
+  // what no piece fills: nothing, zeros, or bytes that do not count
+  enum class Rest { kNone, kZeros, kAnything };
+  Rest rest = Rest::kNone;
+  // what recipes fill, as pieces and reach
+  std::vector<ComputedPiece> computed = {};
+  std::vector<std::uint64_t> computed_reach = {};
 };
 
 struct Transfer {
@@ -51,7 +54,15 @@ Transfer make_transfer(const Plan& plan, const Checkpoint& source);
 /// The transfer that goes back: sources and targets swapped. Sources that were not read have no pieces.
 Transfer invert(const Transfer& transfer);
 
+/// Says of the inverse's targets what stands where the plan cuts something off.
+void mark_cut_off(const Plan& plan, Transfer& inverse);
+
+/// The same where recipes read, too, what copies read in part.
+void mark_computed(const Transfer& transfer, Transfer& inverse);
+
 std::vector<Region> regions_of(const std::vector<Target>& targets);
+Region region_of(const Tensor& tensor);
+std::uint64_t total_bytes(const std::vector<Region>& regions);
 
 /// One past the last target byte that a box fills.
 std::uint64_t end_of(const Box& box);

@@ -8,27 +8,36 @@
 #include <mutex>
 #include <optional>
 
+#include "engine/chunks.h"
+#include "engine/conditions.h"
 #include "engine/element.h"
-#include "engine/filler.h"
 #include "engine/schedule.h"
 #include "engine/source_files.h"
+#include "engine/stream.h"
 #include "engine/transfer.h"
+#include "engine/verify_computed.h"
 #include "engine/workers.h"
 #include "engine/written_files.h"
 
 namespace tenon {
 namespace {
 
+std::uint64_t bytes_to_compare(const Transfer& inverse) {
+  std::uint64_t bytes = 0;
+  for (const Target& target : inverse.targets) bytes += target.pieces.empty() ? 0 : target.region.bytes;
+  return bytes;
+}
+
 class Verification {
  public:
   Verification(const Plan& plan, const Checkpoint& source, const Transfer& inverse,
-               const std::vector<ShardFile>& written, const EngineOptions& options)
+               const std::vector<ShardFile>& written, const EngineOptions& options, Observer& observer)
       : plan_(plan),
         source_(source),
         inverse_(inverse),
         written_files_(written),
         source_files_(source.shards),
-        workers_(options),
+        workers_(options, bytes_to_compare(inverse), observer),
         room_(buffer_size(thread_count(options))),
         first_(source.tensors.size()) {}
 
@@ -61,27 +70,29 @@ class Verification {
 
   void compare(const Segment& segment, std::byte* written) {
     const Target& target = inverse_.targets[segment.tensor];
-    const Region& region = target.region;
-    const std::byte* tensor = source_files_.bytes(region.file).data() + region.offset;
-    for (std::uint64_t begin = segment.begin; begin < segment.end;) {
-      workers_.throw_if_stopped();
-      const std::uint64_t end = chunk_end(target, begin, segment.end, room_);
-      const std::uint64_t size = end - begin;
+    StreamedTensor source(source_files_, target.region);
+    const auto end_of = [&](std::uint64_t begin, std::uint64_t limit) {
+      return chunk_end(target, begin, limit, room_);
+    };
+    stream(segment, workers_.watch(), end_of, [&](std::uint64_t begin, std::uint64_t end) {
       fetch_sources(inverse_, target, begin, end, written_files_);
-      gather(inverse_, target, begin, {written, size}, written_files_, {});
-      source_files_.fetch(region.file, region.offset + begin, size);
-      std::uint64_t at = size;
-      source_files_.guarded(region.file, [&] { at = first_difference(written, tensor + begin, size); });
-      if (at < size) note(segment.tensor, begin, begin + at, written);
-      source_files_.release(region.file, region.offset + begin, size);
-      workers_.advance(size);
-      begin = end;
-    }
+      if (target.rest == Target::Rest::kAnything)
+        source.read(begin, end, [&](std::span<const std::byte> bytes) {
+          std::memcpy(written, bytes.data(), bytes.size());
+        });
+      gather(inverse_, target, begin, {written, end - begin}, written_files_, {});
+      std::uint64_t at = end - begin;
+      source.read(begin, end, [&](std::span<const std::byte> bytes) {
+        at = first_difference(written, bytes.data(), bytes.size());
+      });
+      if (begin + at < end) keep_first(segment.tensor, begin, begin + at, written);
+      workers_.advance(end - begin);
+    });
     release_sources(inverse_, target, segment.begin, segment.end, written_files_);
   }
 
   // Byte `at` of a source tensor differs; `written` holds what was found from byte `begin` on.
-  void note(std::uint32_t tensor, std::uint64_t begin, std::uint64_t at, const std::byte* written) {
+  void keep_first(std::uint32_t tensor, std::uint64_t begin, std::uint64_t at, const std::byte* written) {
     const std::uint64_t size = element_bytes(source_.tensors[tensor].dtype);
     const std::uint64_t offset = at / size * size;
     const std::string found = hex_of_element({written + (offset - begin), size});
@@ -121,15 +132,8 @@ class Verification {
 
 }  // namespace
 
-std::string to_string(const WrittenDifference& difference) {
-  if (!difference.problem.empty()) return fmt::format("{}: {}", difference.shard, difference.problem);
-  return fmt::format("{}: element {} of '{}' is {}; the source has {} (element {} of '{}')", difference.shard,
-                     difference.output_element, difference.output_key, difference.written,
-                     difference.expected, difference.source_element, difference.source_key);
-}
-
 WrittenCheck verify_written(const Plan& plan, const Checkpoint& source, const std::filesystem::path& folder,
-                            const EngineOptions& options) {
+                            const EngineOptions& options, Observer& observer) {
   WrittenCheck check;
   std::vector<ShardFile> written;
   for (const PlannedShard& shard : plan.shards) {
@@ -137,16 +141,23 @@ WrittenCheck verify_written(const Plan& plan, const Checkpoint& source, const st
       check.differences.push_back({shard.name, *problem, "", 0, "", 0, "", ""});
       continue;
     }
-    written.push_back(describe(folder / shard.name));
+    written.push_back(examine(folder / shard.name));
     check.bytes += written.back().size;
     check.bytes_in_memory += forget_cached(written.back());
   }
   if (written.size() < plan.shards.size()) return check;
   allow_open_files(source.shards.size() + written.size());
-  const Transfer inverse = invert(make_transfer(plan, source));
-  Verification verification(plan, source, inverse, written, options);
+  const Transfer transfer = make_transfer(plan, source);
+  Transfer inverse = invert(transfer);
+  mark_cut_off(plan, inverse);
+  mark_computed(transfer, inverse);
+  Verification verification(plan, source, inverse, written, options, observer);
   verification.run();
   check.differences = verification.differences();
+  for (auto& difference : verify_computed(plan, source, transfer, written, options, observer))
+    check.differences.push_back(std::move(difference));
+  for (const auto& problem : written_beside_copies(plan, written))
+    check.differences.push_back({problem.shard, problem.what, "", 0, "", 0, "", ""});
   return check;
 }
 

@@ -33,7 +33,7 @@ void Workers::for_each(std::size_t count,
   std::atomic<std::size_t> next = 0;
   run([&] {
     const auto step = make_step();
-    for (std::size_t i = next++; i < count && !stopping(); i = next++) {
+    for (std::size_t i = next++; i < count && !stopped(); i = next++) {
       attempt(i, [&] { step(i); });
     }
   });
@@ -43,33 +43,33 @@ void Workers::for_each(std::size_t count,
 void Workers::attempt(std::uint64_t order, const std::function<void()>& step) {
   try {
     step();
-  } catch (const Interrupted&) {
-    failed_ = true;
+  } catch (const Interrupted&) {  // the user, or a failure elsewhere that is kept already
+    stopped_ = true;
   } catch (...) {
-    failed_ = true;
+    stopped_ = true;
     const std::lock_guard lock(failing_);
     failures_.emplace(order, std::current_exception());
   }
 }
 
-void Workers::throw_if_stopped() const {
-  if (stopping()) throw Interrupted();
+bool Workers::stopped() const {
+  if (!stopped_ && observer_.stopped()) stopped_ = true;
+  return stopped_;
 }
 
 void Workers::advance(std::uint64_t bytes) {
   done_ += bytes;
-  if (!options_.progress) return;
   const std::unique_lock lock(reporting_, std::try_to_lock);
   const auto now = std::chrono::steady_clock::now();
   if (!lock || now - reported_ < std::chrono::milliseconds(50)) return;
   reported_ = now;
-  options_.progress(done_);
+  observer_.progress(options_.stage, done_, total_);
 }
 
 void Workers::finish() {
   if (!failures_.empty()) std::rethrow_exception(failures_.begin()->second);
-  if (stopped_by_user()) throw Interrupted();
-  if (options_.progress) options_.progress(done_);
+  throw_if_stopped();
+  observer_.progress(options_.stage, total_, total_);
 }
 
 }  // namespace tenon

@@ -15,7 +15,7 @@
 
 namespace tenon {
 
-ShardFile describe(const std::filesystem::path& path) {
+ShardFile examine(const std::filesystem::path& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) throw SystemError("examine", path.native(), errno);
   return {path, static_cast<std::uint64_t>(status.st_size), modified_ns(status), {}};

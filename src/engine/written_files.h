@@ -12,7 +12,7 @@
 namespace tenon {
 
 /// Path, size and modification time as they are now. Throws SystemError.
-ShardFile describe(const std::filesystem::path& path);
+ShardFile examine(const std::filesystem::path& path);
 
 /// What differs between a shard's size and header and the plan's, in words; nothing where they agree.
 std::optional<std::string> header_difference(const PlannedShard& shard, const std::filesystem::path& folder);

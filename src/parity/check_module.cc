@@ -5,7 +5,8 @@
 #include <optional>
 
 #include "base/diagnostics.h"
-#include "parity/bind_program.h"
+#include "modules/bind_program.h"
+#include "modules/module_names.h"
 #include "parity/mutants.h"
 #include "parity/seeded_inputs.h"
 
@@ -25,6 +26,7 @@ class ModuleCheck {
     check_bitwise();
     check_bounds();
     check_power();
+    if (request_.options.keep_outputs) keep_outputs();
     return std::move(result_);
   }
 
@@ -42,7 +44,8 @@ class ModuleCheck {
     format_ = chosen_format();
     result_.dtype = format_.dtype;
     const WeightShapes original_shapes = shapes_of(prepared_.original);
-    const BindRequest bind{request_.original.config, request_.options.tokens};
+    const ModuleConfig names(request_.original.config, request_.instance.path, request_.program.settings);
+    const BindRequest bind{request_.original.config, request_.options.tokens, names.names()};
     const auto shapes = input_shapes(request_.program, original_shapes, bind);
     const auto& inputs = request_.program.inputs;
     original_ = {bind_program(request_.program.original, inputs, shapes, original_shapes, bind),
@@ -54,7 +57,7 @@ class ModuleCheck {
       inputs_.push_back(input(inputs[i], shapes[i], original_shapes, bind));
     for (const auto& name : request_.program.compare) {
       if (shape(original_, name) != shape(fused_, name))
-        throw UserError(request_.program.place,
+        throw UserError("parity-layouts-differ"_id, request_.program.place,
                         fmt::format("'{}' is {} of the original module and {} of the fused one", name,
                                     to_string(shape(original_, name)), to_string(shape(fused_, name))));
     }
@@ -62,9 +65,32 @@ class ModuleCheck {
 
   Array<float> input(const ModuleInput& input, const Shape& shape, const WeightShapes& weights,
                      const BindRequest& bind) const {
+    const auto given = request_.options.inputs.find(input.name);
+    if (given != request_.options.inputs.end()) return given_input(input, shape, given->second);
     const std::string name = request_.program.name + "/" + request_.instance.path + "/" + input.name;
     if (input.below.is_null()) return seeded_numbers(shape, format_, request_.options.seed, name);
     return seeded_integers(shape, input_limit(input, weights, bind), request_.options.seed, name);
+  }
+
+  // Weights and inputs are numbers of the format: what is not is rounded to it.
+  Array<float> given_input(const ModuleInput& input, const Shape& shape, const Array<double>& given) const {
+    if (given.shape != shape)
+      throw UserError("parity-inputs"_id, {input.name, 0, 0, {}, "", ""},
+                      fmt::format("the input '{}' of {} is {}, the one given is {}", input.name,
+                                  request_.instance.path, to_string(shape), to_string(given.shape)));
+    Array<float> out(shape);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = static_cast<float>(input.below.is_null() ? round_to(format_, given[i]) : given[i]);
+    return out;
+  }
+
+  // Of both sides, with the experts that exact scores choose.
+  void keep_outputs() {
+    for (const auto& [side, which] : {std::pair{"original", &original_}, {"fused", &fused_}}) {
+      const Reference exact = backend_.reference(evaluation(which->program, *which->weights), nullptr);
+      for (const auto& name : request_.program.compare)
+        result_.outputs.push_back({side, name, value(which->program, exact.values, name)});
+    }
   }
 
   NumberFormat chosen_format() const {
@@ -80,7 +106,7 @@ class ModuleCheck {
   }
 
   // The compared values of a side are wanted.
-  Evaluation evaluation(const BoundProgram& program, const HeldWeights& weights) const {
+  Evaluation evaluation(const BoundProgram& program, const BackendWeights& weights) const {
     Evaluation out{program, weights, inputs_, format_, {}};
     for (const auto& name : request_.program.compare) out.wanted.push_back(program.slots.at(name));
     return out;
@@ -132,12 +158,12 @@ class ModuleCheck {
   // The exact result, with the experts that the run to be judged chose: near a tie rounding may choose
   // others.
   Reference exact_for(const Routes& routes) const {
-    return backend_.reference(evaluation(original_.program, *original_.weights), routes);
+    return backend_.reference(evaluation(original_.program, *original_.weights), &routes);
   }
 
   Deviation deviation(const BoundProgram& program, const Computed& computed, bool& admissible) const {
     if (computed.routes.size() != reference_routes_.size())
-      throw UserError(request_.program.place,
+      throw UserError("parity-routing-differs"_id, request_.program.place,
                       "the original and the fused program differ in their routing steps");
     std::optional<Reference> other;
     if (computed.routes != reference_routes_) other = exact_for(computed.routes);

@@ -1,9 +1,9 @@
 // The checks of one module that compute: bitwise, bounded, no worse, power.
 #pragma once
 
-#include "parity/backend.h"
-#include "parity/parity.h"
+#include "modules/backend.h"
 #include "parity/prepare_module.h"
+#include "parity/result.h"
 
 namespace tenon {
 

@@ -5,29 +5,38 @@
 #include <cstdint>
 #include <string>
 
-#include "parity/array.h"
-#include "parity/number_format.h"
+#include "modules/array.h"
+#include "modules/number_format.h"
 
 namespace tenon {
 
 /// Where error / bound is largest.
 struct WorstElement {
-  std::string value;        // name of the compared value
-  std::int64_t index = -1;  // row-major; -1: nothing was compared
-  Shape at;                 // the same as indices
+  /// name of the compared value
+  std::string value;
+  /// row-major; -1: nothing was compared
+  std::int64_t index = -1;
+  /// the same as indices
+  Shape at;
   double expected = 0, got = 0, error = 0, bound = 0, ratio = 0;
 };
 
 struct Deviation {
   std::int64_t elements = 0;
-  std::int64_t outside = 0;    // elements outside their bound, with NaN or infinity out of place
-  std::int64_t unbounded = 0;  // finite elements whose bound is not
+  /// elements outside their bound, with NaN or infinity out of place
+  std::int64_t outside = 0;
+  /// finite elements whose bound is not
+  std::int64_t unbounded = 0;
   double largest_error = 0;
-  double ratio = 0;           // rho, the largest error / bound
-  double rounding_floor = 0;  // 2 max|(y + 0.3 - 0.3) - y| in the format
+  /// rho, the largest error / bound
+  double ratio = 0;
+  /// 2 max|(y + 0.3 - 0.3) - y| in the format
+  double rounding_floor = 0;
   WorstElement worst;
-  std::array<std::int64_t, 12> ratios{};  // error / bound: 0, up to 1e-9, ... 1e-1, 1, above
-  std::array<std::int64_t, 8> ulps{};  // from the rounded exact value: 0, 1, 2, 3-4, 5-8, 9-16, 17-64, more
+  /// error / bound: 0, up to 1e-9, ... 1e-1, 1, above
+  std::array<std::int64_t, 12> ratios{};
+  /// from the rounded exact value: 0, 1, 2, 3-4, 5-8, 9-16, 17-64, more
+  std::array<std::int64_t, 8> ulps{};
 
   bool holds() const { return elements > 0 && outside == 0 && unbounded == 0; }
   void merge(const Deviation& other);

@@ -10,9 +10,11 @@
 
 #include "base/text.h"
 #include "checkpoint/natural_order.h"
-#include "parity/bind_program.h"
-#include "parity/number_format.h"
-#include "parity/weights.h"
+#include "modules/bind_program.h"
+#include "modules/module_names.h"
+#include "modules/number_format.h"
+#include "parity/tensor_bytes.h"
+#include "rules/operations/layout_operation.h"
 
 namespace tenon {
 namespace {
@@ -83,12 +85,14 @@ class Finder {
   Instances run() {
     Instances out;
     for (const auto& path : paths()) {
+      if (!module_.types.empty() && !ModuleConfig(checkpoint_.config, path).is_of(module_.types)) continue;
       Instance instance;
       instance.path = path;
       if (!fused_weights(instance)) continue;
       if (const auto reason = original_weights(instance)) {
         out.skipped.push_back({path, *reason});
-      } else if (made_as_asked(instance)) {
+      } else if (made_as_asked(instance) && same_on_both_sides(instance)) {
+        instance.unread = unread(instance);
         out.found.push_back(std::move(instance));
       }
     }
@@ -105,8 +109,10 @@ class Finder {
     std::set<std::string> out;
     if (anchor == module_.fused.weights.end()) return {};
     for (const auto& output : plan_.outputs) {
-      const auto end = ending(output.key, anchor->name);
-      if (end && path_matches(module_.at, end->path)) out.insert(end->path);
+      for (const auto& name : anchor->alternatives()) {
+        const auto end = ending(output.key, name);
+        if (end && path_matches(module_.at, end->path)) out.insert(end->path);
+      }
     }
     std::vector<std::string> sorted(out.begin(), out.end());
     std::sort(sorted.begin(), sorted.end(), natural_less);
@@ -116,8 +122,17 @@ class Finder {
   // The tensors of one name below a path; a list ends where the next index is missing.
   static std::vector<std::uint32_t> below(const std::string& path, const WeightName& weight,
                                           const Keys& keys) {
+    for (const auto& name : weight.alternatives()) {
+      auto found = below_name(path, weight, name, keys);
+      if (!found.empty()) return found;
+    }
+    return {};
+  }
+
+  static std::vector<std::uint32_t> below_name(const std::string& path, const WeightName& weight,
+                                               const std::string& called, const Keys& keys) {
     std::vector<std::uint32_t> out;
-    const std::string key = joined(path, weight.name);
+    const std::string key = joined(path, called);
     const std::size_t star = key.find('*');
     for (std::size_t i = 0; i == 0 || weight.list(); ++i) {
       const std::string name =
@@ -149,6 +164,7 @@ class Finder {
     for (const auto& weight : module_.original.weights) {
       auto found = among(feeding, weight);
       if (found.empty()) found = below(instance.path, weight, tensors_);
+      if (found.empty()) found = by_plan(instance, weight);
       if (found.empty() && !weight.optional)
         return fmt::format("the checkpoint has no {} for it", weight.name);
       if (!found.empty()) instance.original[weight.name] = std::move(found);
@@ -156,11 +172,43 @@ class Finder {
     return std::nullopt;
   }
 
+  // The fused weight of the same name may be one original tensor under another name.
+  std::vector<std::uint32_t> by_plan(const Instance& instance, const WeightName& weight) const {
+    const auto fused = instance.fused.find(weight.name);
+    if (fused == instance.fused.end() || weight.list()) return {};
+    const View& view = plan_.outputs[fused->second.front()].view;
+    const auto sources = sources_of(view);
+    if (sources.size() != 1 || checkpoint_.tensors[sources.front()].shape != view.shape ||
+        !is_identity(view, sources.front()))
+      return {};
+    return sources;
+  }
+
+  std::vector<std::uint32_t> unread(const Instance& instance) const {
+    std::set<std::uint32_t> read;
+    for (const auto& [name, outputs] : instance.fused) read.insert(outputs.begin(), outputs.end());
+    std::vector<std::uint32_t> out;
+    if (instance.path.empty()) return out;
+    for (const auto& [key, output] : outputs_) {
+      if (key.starts_with(instance.path + ".") && !read.contains(output)) out.push_back(output);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
   std::vector<std::uint32_t> among(const std::set<std::uint32_t>& feeding, const WeightName& weight) const {
+    for (const auto& name : weight.alternatives()) {
+      auto found = among_named(feeding, weight, name);
+      if (!found.empty()) return found;
+    }
+    return {};
+  }
+
+  std::vector<std::uint32_t> among_named(const std::set<std::uint32_t>& feeding, const WeightName& weight,
+                                         const std::string& called) const {
     std::map<std::int64_t, std::uint32_t> by_index;
     for (const auto source : feeding) {
-      if (const auto end = ending(checkpoint_.tensors[source].key, weight.name))
-        by_index[end->index] = source;
+      if (const auto end = ending(checkpoint_.tensors[source].key, called)) by_index[end->index] = source;
     }
     std::vector<std::uint32_t> out;
     for (const auto& [index, source] : by_index) {
@@ -170,6 +218,18 @@ class Finder {
       out.push_back(source);
     }
     return out;
+  }
+
+  // Of a weight that may be absent and that both programs name, one side alone may have made something else:
+  // then the module is another program's.
+  bool same_on_both_sides(const Instance& instance) const {
+    return std::all_of(
+        module_.fused.weights.begin(), module_.fused.weights.end(), [&](const WeightName& weight) {
+          const auto& others = module_.original.weights;
+          if (!weight.optional || std::find(others.begin(), others.end(), weight) == others.end())
+            return true;
+          return instance.fused.contains(weight.name) == instance.original.contains(weight.name);
+        });
   }
 
   bool made_as_asked(const Instance& instance) const {
@@ -201,13 +261,15 @@ Instances find_instances(const ModuleProgram& module, const Checkpoint& checkpoi
   return Finder(module, checkpoint, plan).run();
 }
 
+bool moves_elements(std::uint32_t output, const Checkpoint& checkpoint, const Plan& plan) {
+  const View& view = plan.outputs[output].view;
+  if (view.pieces.empty()) return false;
+  const std::uint32_t source = view.pieces.front().source;
+  return checkpoint.tensors[source].shape != view.shape || !is_identity(view, source);
+}
+
 bool moves_elements(const Instance& instance, const Checkpoint& checkpoint, const Plan& plan) {
-  const auto moved = [&](std::uint32_t output) {
-    const View& view = plan.outputs[output].view;
-    if (view.pieces.empty()) return false;
-    const std::uint32_t source = view.pieces.front().source;
-    return checkpoint.tensors[source].shape != view.shape || !is_identity(view, source);
-  };
+  const auto moved = [&](std::uint32_t output) { return moves_elements(output, checkpoint, plan); };
   return std::any_of(instance.fused.begin(), instance.fused.end(), [&](const auto& weight) {
     return std::any_of(weight.second.begin(), weight.second.end(), moved);
   });
@@ -221,7 +283,7 @@ void check_fit(const ModuleProgram& module, const Instance& instance, const Chec
     for (const auto i : tensors) {
       const Tensor& tensor = checkpoint.tensors[i];
       if (!decodes(tensor.dtype))
-        throw UserError({tensor.key, 0, 0, {}, "", ""},
+        throw UserError("parity-dtype"_id, {tensor.key, 0, 0, {}, "", ""},
                         fmt::format("parity cannot run on {} weights", name_of(tensor.dtype)),
                         "It runs on F64, F32, F16 and BF16.");
       original[name].push_back(tensor.shape);
@@ -230,7 +292,8 @@ void check_fit(const ModuleProgram& module, const Instance& instance, const Chec
   for (const auto& [name, outputs] : instance.fused) {
     for (const auto i : outputs) fused[name].push_back(plan.outputs[i].view.shape);
   }
-  const BindRequest request{checkpoint.config, tokens};
+  const ModuleConfig names(checkpoint.config, instance.path, module.settings);
+  const BindRequest request{checkpoint.config, tokens, names.names()};
   const auto shapes = input_shapes(module, original, request);
   const BoundProgram one = bind_program(module.original, module.inputs, shapes, original, request);
   const BoundProgram other = bind_program(module.fused, module.inputs, shapes, fused, request);
@@ -238,16 +301,10 @@ void check_fit(const ModuleProgram& module, const Instance& instance, const Chec
     const Shape& shape = one.shapes[static_cast<std::size_t>(one.slots.at(name))];
     const Shape& wanted = other.shapes[static_cast<std::size_t>(other.slots.at(name))];
     if (shape != wanted)
-      throw UserError(module.place, fmt::format("'{}' is {} of the original module and {} of the fused one",
-                                                name, to_string(shape), to_string(wanted)));
+      throw UserError("parity-layouts-differ"_id, module.place,
+                      fmt::format("'{}' is {} of the original module and {} of the fused one", name,
+                                  to_string(shape), to_string(wanted)));
   }
-}
-
-std::optional<std::int64_t> layer_of(const std::string& path) {
-  for (const auto segment : segments(path)) {
-    if (const auto layer = number(segment)) return layer;
-  }
-  return std::nullopt;
 }
 
 }  // namespace tenon

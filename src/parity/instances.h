@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
-#include "parity/program.h"
+#include "modules/program.h"
 #include "plan/plan.h"
 
 namespace tenon {
@@ -17,9 +17,14 @@ namespace tenon {
 using WeightTensors = std::map<std::string, std::vector<std::uint32_t>>;
 
 struct Instance {
-  std::string path;        // of the module in the fused layout
-  WeightTensors original;  // indices into Checkpoint::tensors
-  WeightTensors fused;     // indices into Plan::outputs
+  /// of the module in the fused layout
+  std::string path;
+  /// indices into Checkpoint::tensors
+  WeightTensors original;
+  /// indices into Plan::outputs
+  WeightTensors fused;
+  // Other outputs below the path, which the program never reads.
+  std::vector<std::uint32_t> unread = {};
 };
 
 /// A module that the program's glob matches and that holds its fused weights, but cannot be run.
@@ -29,7 +34,8 @@ struct SkippedInstance {
 };
 
 struct Instances {
-  std::vector<Instance> found;  // in natural order of their paths
+  /// in natural order of their paths
+  std::vector<Instance> found;
   std::vector<SkippedInstance> skipped;
 };
 
@@ -40,12 +46,12 @@ Instances find_instances(const ModuleProgram& module, const Checkpoint& checkpoi
 /// Is a fused weight of the module more than a source tensor under a new name?
 bool moves_elements(const Instance& instance, const Checkpoint& checkpoint, const Plan& plan);
 
+/// Is an output more than a source tensor under a new name?
+bool moves_elements(std::uint32_t output, const Checkpoint& checkpoint, const Plan& plan);
+
 /// Binds both programs to the shapes of the module's weights, as a check of it will. Throws UserError where
 /// they do not fit, or where parity cannot run on a weight's dtype.
 void check_fit(const ModuleProgram& module, const Instance& instance, const Checkpoint& checkpoint,
                const Plan& plan, std::int64_t tokens);
-
-/// Of a module path, its first number: "model.layers.12.mlp" is of layer 12.
-std::optional<std::int64_t> layer_of(const std::string& path);
 
 }  // namespace tenon

@@ -5,7 +5,8 @@
 #include <optional>
 #include <set>
 
-#include "parity/attributes.h"
+#include "modules/attributes.h"
+#include "modules/operation.h"
 
 namespace tenon {
 namespace {
@@ -90,7 +91,7 @@ class MutantMaker {
   }
 
   void heads(const DeclaredStep& step) {
-    if (step.operation != "qkv_linear") return;
+    if (step.operation->role != Role::kHeads) return;
     const Attributes a(step.attributes);
     const auto heads = static_cast<std::size_t>(a.integer("heads"));
     const auto kv_heads = static_cast<std::size_t>(a.integer("kv_heads"));
@@ -121,10 +122,10 @@ class MutantMaker {
 
   // RoPE of a Linear's output: its rows, and its bias, as they were before a rule's permutation.
   void rotated(const BoundProgram& fused, const BoundStep& rope) {
-    if (rope.operation != "rope") return;
+    if (rope.operation->role != Role::kRotation) return;
     const int x = rope.operands.at("x").front();
     const auto made = maker(fused, x);
-    if (!made || fused.declared[*made].operation != "linear") return;
+    if (!made || fused.declared[*made].operation->role != Role::kLinear) return;
     const DeclaredStep& linear = fused.declared[*made];
     const Shape& shape = fused.shapes[static_cast<std::size_t>(x)];  // [tokens, heads, width]
     const auto heads = static_cast<std::size_t>(shape[1]);
@@ -155,7 +156,7 @@ class MutantMaker {
     for (std::size_t i = program.whole.size(); i-- > 0;) {
       const BoundStep& step = program.whole[i].step;
       if (std::find(step.out.begin(), step.out.end(), slot) == step.out.end()) continue;
-      if (step.operation != "reshape") return i;
+      if (step.operation->role != Role::kReshape) return i;
       slot = step.operands.at("x").front();
     }
     return std::nullopt;
@@ -164,19 +165,23 @@ class MutantMaker {
   // Two experts that the run has sent tokens to, or one of them and another.
   std::optional<std::pair<std::size_t, std::size_t>> two_experts(std::size_t count) const {
     if (count < 2) return std::nullopt;
-    std::size_t one = 0;
-    if (!routes_.empty() && !routes_.front().empty()) one = static_cast<std::size_t>(routes_.front().front());
+    // A module may have several routers, and experts of which there are fewer.
+    std::vector<std::size_t> used;
     for (const auto& route : routes_) {
       for (const int e : route) {
-        if (static_cast<std::size_t>(e) != one) return std::pair{one, static_cast<std::size_t>(e)};
+        if (static_cast<std::size_t>(e) < count) used.push_back(static_cast<std::size_t>(e));
       }
+    }
+    const std::size_t one = used.empty() ? 0 : used.front();
+    for (const std::size_t other : used) {
+      if (other != one) return std::pair{one, other};
     }
     return std::pair{one, one == 0 ? std::size_t{1} : std::size_t{0}};
   }
 
   void experts(const DeclaredStep& step) {
-    if (step.operation != "experts" && step.operation != "grouped_experts") return;
-    const bool stacked = step.operation == "grouped_experts";
+    if (step.operation->role != Role::kExperts) return;
+    const bool stacked = weights_.at(step.weights.at("down")).front().shape.size() == 3;
     const auto& down = weights_.at(step.weights.at("down"));
     const auto pair = two_experts(stacked ? static_cast<std::size_t>(down.front().shape[0]) : down.size());
     if (!pair) return;

@@ -5,18 +5,21 @@
 #include <string>
 #include <vector>
 
-#include "parity/cpu_operations.h"
-#include "parity/module_weights.h"
-#include "parity/program.h"
-#include "parity/weight_edit.h"
+#include "modules/module_weights.h"
+#include "modules/program.h"
+#include "modules/run.h"
+#include "modules/weight_edit.h"
 
 namespace tenon {
 
 struct Mutant {
   std::string name;
-  std::string weight;   // what it changes
-  bool numeric = true;  // an arithmetic check must see it; false: that the bytes differ is enough
-  WeightChange change;  // where it leaves the bytes as they are, the mutant does not apply
+  /// what it changes
+  std::string weight;
+  /// an arithmetic check must see it; false: that the bytes differ is enough
+  bool numeric = true;
+  /// where it leaves the bytes as they are, the mutant does not apply
+  WeightChange change;
 };
 
 /// The mutants that the fused program gives rise to. `routes`: the experts that the run chose, so that those

@@ -1,7 +1,8 @@
+#include "parity/open_backend.h"
+
 #include "base/diagnostics.h"
-#include "parity/backend.h"
-#include "parity/cpu_backend.h"
-#include "parity/cuda_backend.h"
+#include "modules/cpu/cpu_backend.h"
+#include "modules/cuda/cuda_backend.h"
 
 namespace tenon {
 
@@ -10,7 +11,8 @@ std::unique_ptr<Backend> open_backend(BackendChoice choice, std::string* why_not
   std::string why;
   if (auto cuda = open_cuda_backend(why)) return cuda;
   if (choice == BackendChoice::kCuda)
-    throw UserError({"--backend", 0, 0, {}, "", ""}, "the CUDA backend does not run here: " + why,
+    throw UserError("parity-no-gpu"_id, {"--backend", 0, 0, {}, "", ""},
+                    "the CUDA backend does not run here: " + why,
                     "--backend cpu runs everywhere; docs/parity.md says what a GPU machine needs.");
   if (why_not_cuda != nullptr) *why_not_cuda = why;
   return open_cpu_backend();

@@ -14,7 +14,8 @@ namespace tenon {
 /// comes out; those above it may not be called.
 template <typename Use>
 void parallel_each(std::size_t count, const Use& use) {
-  std::atomic<std::size_t> failed = count;  // the lowest so far
+  /// the lowest so far
+  std::atomic<std::size_t> failed = count;
   std::exception_ptr failure;
   std::mutex mutex;
   tbb::parallel_for(std::size_t{0}, count, [&](std::size_t i) {

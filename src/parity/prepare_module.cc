@@ -9,11 +9,26 @@
 
 #include "base/diagnostics.h"
 #include "engine/hash.h"
+#include "modules/module_names.h"
 #include "parity/parallel_each.h"
-#include "parity/weights.h"
+#include "parity/tensor_bytes.h"
 
 namespace tenon {
 namespace {
+
+// The tensor that the plan makes, as the converted checkpoint has it.
+std::shared_ptr<const Bytes> read_fused(const PlannedTensor& planned, const Checkpoint& fused) {
+  const Tensor* const tensor = fused.find(planned.key);
+  const Place place{fused.directory.string(), 0, 0, {}, planned.key, ""};
+  if (tensor == nullptr)
+    throw UserError("parity-fused-differs"_id, place, "the fused checkpoint has no such tensor");
+  if (tensor->dtype != planned.view.dtype || tensor->shape != planned.view.shape)
+    throw UserError(
+        "parity-fused-differs"_id, place,
+        fmt::format("{} {}, where the plan makes {} {}", name_of(tensor->dtype), to_string(tensor->shape),
+                    name_of(planned.view.dtype), to_string(planned.view.shape)));
+  return TensorReader(fused).read(static_cast<std::size_t>(tensor - fused.tensors.data()));
+}
 
 class Preparation {
  public:
@@ -22,6 +37,7 @@ class Preparation {
   PreparedModule run() {
     ModuleResult& result = out_.result;
     result.program = request_.program.name;
+    result.claims = request_.program.claims;
     result.rule = request_.program.rule;
     result.path = request_.instance.path;
     result.layer = layer_of(result.path);
@@ -29,6 +45,7 @@ class Preparation {
     take_original();
     take_fused();
     check_bytes();
+    for (const auto output : request_.instance.unread) take_unread(output);
     return std::move(out_);
   }
 
@@ -89,15 +106,14 @@ class Preparation {
   }
 
   std::shared_ptr<const Bytes> read_fused(const PlannedTensor& planned) const {
-    const Checkpoint& fused = *request_.fused;
-    const Tensor* const tensor = fused.find(planned.key);
-    const Place place{fused.directory.string(), 0, 0, {}, planned.key, ""};
-    if (tensor == nullptr) throw UserError(place, "the fused checkpoint has no such tensor");
-    if (tensor->dtype != planned.view.dtype || tensor->shape != planned.view.shape)
-      throw UserError(place, fmt::format("{} {}, where the plan makes {} {}", name_of(tensor->dtype),
-                                         to_string(tensor->shape), name_of(planned.view.dtype),
-                                         to_string(planned.view.shape)));
-    return TensorReader(fused).read(static_cast<std::size_t>(tensor - fused.tensors.data()));
+    return tenon::read_fused(planned, *request_.fused);
+  }
+
+  // What the program does not read must be what the plan makes all the same.
+  void take_unread(std::uint32_t output) {
+    UnreadWeight weight = check_by_bytes(output, request_.original, request_.plan, request_.fused);
+    if (weight.differs) out_.result.bytes_differ.push_back(weight.key);
+    out_.result.unread.push_back(std::move(weight));
   }
 
   // --- check 1
@@ -138,7 +154,8 @@ class Preparation {
       differ[i] = came_back(*sources_.at(order[i]), shares.at(order[i])) ? 0 : 1;
     });
     for (std::size_t i = 0; i < order.size(); ++i) {
-      if (differ[i] != 0) out_.result.bytes_differ.push_back(request_.original.tensors[order[i]].key);
+      if (differ[i] != 0)
+        out_.result.bytes_differ.push_back(request_.original.tensors[order[i]].key + " (as it comes back)");
     }
   }
 
@@ -163,6 +180,22 @@ class Preparation {
 };
 
 }  // namespace
+
+UnreadWeight check_by_bytes(std::uint32_t output, const Checkpoint& original, const Plan& plan,
+                            const Checkpoint* fused) {
+  const PlannedTensor& planned = plan.outputs[output];
+  SourceBytes sources;
+  const TensorReader reader(original);
+  for (const auto source : sources_of(planned.view)) sources[source] = reader.read(source);
+  UnreadWeight out{planned.key, planned.bytes, false};
+  if (bits_of(planned.view.dtype) % 8 != 0) return out;
+  if (fused == nullptr) {
+    out.differs = !gathered(planned.view, sources, gather(planned, sources));
+  } else {
+    out.differs = !gathered(planned.view, sources, *read_fused(planned, *fused));
+  }
+  return out;
+}
 
 PreparedModule prepare_module(const ModuleRequest& request) {
   return Preparation(request).run();

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "parity/array.h"
-#include "parity/number_format.h"
+#include "modules/array.h"
+#include "modules/number_format.h"
 
 namespace tenon {
 

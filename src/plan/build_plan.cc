@@ -3,105 +3,170 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/checked.h"
 #include "base/text.h"
 #include "checkpoint/file.h"
+#include "checkpoint/natural_order.h"
+#include "plan/changed_values.h"
+#include "plan/check_companions.h"
+#include "plan/check_layers.h"
+#include "plan/check_matches.h"
 #include "plan/check_plan.h"
+#include "plan/choose_transforms.h"
+#include "plan/companions.h"
 #include "plan/convert_views.h"
+#include "plan/does_not_come_back.h"
 #include "plan/dump_plan.h"
 #include "plan/edit_config.h"
 #include "plan/lay_out.h"
-#include "rules/invert.h"
+#include "plan/part_of_model.h"
+#include "plan/tied_tensors.h"
 
 namespace tenon {
 namespace {
 
-std::vector<NamedView> inputs_of(const Checkpoint& checkpoint) {
-  std::vector<NamedView> out;
-  out.reserve(checkpoint.tensors.size());
-  for (std::uint32_t i = 0; i < checkpoint.tensors.size(); ++i) {
-    const Tensor& t = checkpoint.tensors[i];
-    out.push_back({t.key, identity_view(i, t.dtype, t.shape), -1, {i}});
-  }
-  return out;
-}
-
-// How many experts a layer may have, by the config: nothing where it says nothing. Some models keep tensors
-// for the experts that only pass their input on (`zero_expert_num`) and leave others of their tensors out.
-std::vector<std::int64_t> expert_counts(const nlohmann::ordered_json& config) {
-  const auto text = config.find("text_config");
-  const auto* const part = text != config.end() && text->is_object() ? &*text : &config;
-  const auto value = [&](const char* name) -> std::int64_t {
-    for (const auto* node : {part, &config}) {
-      const auto found = node->find(name);
-      if (found != node->end() && found->is_number_integer() && found->get<std::int64_t>() > 0)
-        return found->get<std::int64_t>();
-    }
-    return 0;
-  };
-  for (const char* const name : {"num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"}) {
-    const std::int64_t count = value(name);
-    const auto with_idle = checked_add(count, value("zero_expert_num"));
-    if (count > 0)
-      return with_idle.value_or(count) > count ? std::vector{count, *with_idle} : std::vector{count};
-  }
-  return {};
-}
-
-bool contains(const std::vector<std::string>& list, const std::string& item) {
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
-
 class PlanBuilder {
  public:
-  PlanBuilder(const Checkpoint& checkpoint, const RuleSet& rules, const PlanOptions& options)
-      : checkpoint_(checkpoint), rules_(rules), options_(options), to_fused_(options.to == Layout::kFused) {
+  PlanBuilder(const Checkpoint& checkpoint, const RuleSet& rules, const Options& options, SecondHalf* half)
+      : checkpoint_(checkpoint),
+        rules_(rules),
+        options_(options),
+        half_(half),
+        to_fused_(options.to == Layout::kFused),
+        outside_(outside_of_part(checkpoint, rules, options.to)),
+        values_(checkpoint, options, returns()) {
     plan_.to = options.to;
+    plan_.one_way = options.one_way;
   }
 
   Plan run() {
     refuse_converted();
     refuse_immense();
-    choose_direction();
-    const std::vector<NamedView> inputs = inputs_of(checkpoint_);
+    check_part(checkpoint_, rules_, outside_, options_.to, diagnostics_);
+    diagnostics_.throw_if_errors();
+    ChosenTransforms chosen = choose_transforms(checkpoint_, rules_, options_, plan_.notes);
+    plan_.transforms = std::move(chosen.transforms);
+    rule_of_ = std::move(chosen.rule_of);
+    check_source();
+    const std::vector<NamedView> inputs = views_of(checkpoint_);
     const FusedKeys fused_keys(rules_.fused_keys, rules_.base_model_prefix);
     const Facts known = known_facts();
+    leave_alone_what_is_declared(fused_keys);
     const ConversionRequest request{plan_.transforms,
                                     to_fused_,
                                     fused_keys,
                                     known,
                                     options_.assume_layout,
-                                    expert_counts(checkpoint_.config)};
+                                    expert_counts(checkpoint_.config),
+                                    remembered_names(),
+                                    layer_count(checkpoint_.config),
+                                    options_.allow_missing_layers || returns(),
+                                    weight_block_size(checkpoint_.config),
+                                    &values_.scope(),
+                                    &outside_};
     Conversion conversion = convert_views(inputs, request, diagnostics_);
     diagnostics_.throw_if_errors();
-    check_matches(conversion);
-    account(conversion);
+    check_left_behind(inputs, conversion, request, allows_left_behind(), diagnostics_);
     diagnostics_.throw_if_errors();
-    if (!options_.one_way) check_way_back(inputs, dropped_, conversion, request, diagnostics_);
+    take_warnings();
+    note_taken_along(conversion, inputs);
+    plan_.transform_used = conversion.used;
+    check_matches(checkpoint_, rules_, plan_, diagnostics_);
+    TiedTensors tied(checkpoint_, rules_, plan_, diagnostics_);
+    account(conversion, tied);
+    diagnostics_.throw_if_errors();
+    if (!options_.one_way) prove(inputs, conversion, request);
+    diagnostics_.throw_if_errors();
+    leave_out_filled(conversion);
+    add_rest_of_whole(checkpoint_, rules_, conversion, plan_, diagnostics_);
+    tied.add_outputs(conversion);
+    values_.keep(conversion, plan_);
+    const Conversion over_source = in_terms_of_source(inputs, request);
+    add_conditions(conversion, over_source);
     diagnostics_.throw_if_errors();
     fill(conversion);
+    fill_second_half(over_source);
+    say_what_does_not_come_back(checkpoint_, plan_);
     edit_config(checkpoint_, rules_, plan_, diagnostics_);
     diagnostics_.throw_if_errors();
-    const bool single = checkpoint_.single_file && !options_.max_shard_size;
-    lay_out(checkpoint_, options_.max_shard_size.value_or(kDefaultMaxShardSize), single, plan_);
+    const bool single = checkpoint_.single_file && !options_.max_shard_size && !checkpoint_.whole;
+    lay_out(checkpoint_, options_.max_shard_size.value_or(kDefaultMaxShardSize).bytes, single,
+            options_.max_shard_size.has_value(), plan_);
     plan_.hash = plan_hash(plan_, checkpoint_);
     return std::move(plan_);
   }
 
  private:
+  // What a checkpoint lacks, or has that no rule is for, is told before what would come of it.
+  void check_source() {
+    check_weights_are_there(checkpoint_, rules_, diagnostics_);
+    if (returns()) return;
+    check_quantisation(checkpoint_, rules_, diagnostics_);
+    if (!options_.allow_missing_layers) check_layers(checkpoint_, diagnostics_);
+    diagnostics_.throw_if_errors();
+  }
+
+  // What was accepted on the way here is not asked again on the way back.
+  bool returns() const { return checkpoint_.returns_to(options_.to); }
+  bool allows_left_behind() const { return options_.allow_left_behind || returns(); }
+
+  void take_warnings() {
+    for (const auto& d : diagnostics_.all()) plan_.notes.push_back(d);
+    diagnostics_ = {};
+  }
+
+  // A pattern that names the weight and is not anchored takes more than that: said, not left to be found out.
+  void note_taken_along(const Conversion& conversion, const std::vector<NamedView>& inputs) {
+    std::map<int, std::map<std::string, std::size_t>> taken;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      auto companion = companion_of(inputs[i].key);
+      if (!companion) companion = stacked_companion_of(inputs[i].key);
+      if (conversion.converter_of[i] >= 0 && companion && companion->kind != CompanionKind::kWeight)
+        ++taken[conversion.converter_of[i]][companion->suffix];
+    }
+    for (const auto& [converter, suffixes] : taken) {
+      std::vector<std::string> texts;
+      for (const auto& [suffix, count] : suffixes) texts.push_back(fmt::format("{} ({})", suffix, count));
+      note("plan-rules"_id,
+           fmt::format("{} takes along {}", plan_.transforms[static_cast<std::size_t>(converter)].id(),
+                       join_some(texts)));
+    }
+  }
+
   Place source_place(const std::string& inside = {}) const {
     return {checkpoint_.directory.string(), 0, 0, {}, inside, ""};
   }
 
-  void note(std::string message) { plan_.notes.push_back({Severity::kNote, "", {}, std::move(message), ""}); }
+  void note(ErrorId id, std::string message) {
+    plan_.notes.push_back({Severity::kNote, id, {}, std::move(message), ""});
+  }
 
   void refuse_converted() {
     if (!checkpoint_.manifest || checkpoint_.manifest->layout != options_.to) return;
-    throw UserError(place_of(checkpoint_.directory / kManifestName),
+    throw UserError("plan-already-there"_id, place_of(checkpoint_.directory / kManifestName),
                     fmt::format("this checkpoint is already in the {} layout", name_of(options_.to)),
-                    fmt::format("Convert it the other way with --to {}.",
-                                name_of(to_fused_ ? Layout::kOriginal : Layout::kFused)));
+                    fmt::format("Convert it the other way with --to {}.", name_of(opposite(options_.to))));
+  }
+
+  // A proof looks at positions: what is computed takes part in it as tensors of its own.
+  void prove(const std::vector<NamedView>& inputs, const Conversion& conversion,
+             const ConversionRequest& request) {
+    if (!values_.take_part_in(plan_.transforms)) return prove_way_back(inputs, conversion, request);
+    ConversionRequest in_proof = request;
+    in_proof.values = &values_.in_proof();
+    const Conversion positions = values_.positions(inputs, in_proof, dropped_);
+    prove_way_back(inputs, positions, in_proof);
+    values_.judge(plan_, diagnostics_);
+  }
+
+  void prove_way_back(const std::vector<NamedView>& inputs, const Conversion& conversion,
+                      const ConversionRequest& request) {
+    CheckedWayBack checked = check_way_back(inputs, dropped_, conversion, request, diagnostics_);
+    plan_.names = std::move(checked.names);
+    plan_.names.kept.insert(declared_.kept.begin(), declared_.kept.end());
+    for (const std::uint32_t i : checked.forward_only) plan_.forward_only.push_back(inputs[i].key);
   }
 
   // Offsets of elements, and sizes of what is joined, must fit: a file of that size can only be a sparse one.
@@ -111,118 +176,71 @@ class PlanBuilder {
       const auto count = element_count(tensor.shape);
       const auto total = count ? checked_add(elements, *count) : std::nullopt;
       if (!total || *total > static_cast<std::uint64_t>(kMaxElements))
-        throw UserError(source_place(tensor.key),
+        throw UserError("plan-immense"_id, source_place(tensor.key),
                         fmt::format("with {} {} the checkpoint has more than 2^61 elements",
                                     name_of(tensor.dtype), to_string(tensor.shape)));
       elements = *total;
     }
   }
 
-  // Forward every transform applies. On the way back only what was used on the way there is inverted; where
-  // no manifest tells, all but the PrefixChanges, which may have found nothing to do.
-  void choose_direction() {
-    if (to_fused_) {
-      plan_.transforms = rules_.transforms;
-      return;
+  // Keys that --assume-layout puts into the wanted layout stay as they are, but for those that a transpose
+  // decides on by the same option.
+  void leave_alone_what_is_declared(const FusedKeys& fused_keys) {
+    if (checkpoint_.manifest || options_.assume_layout.empty()) return;
+    KeyMapper mapper(plan_.transforms, to_fused_, fused_keys);
+    for (const auto& tensor : checkpoint_.tensors) {
+      const MappedKey mapped = mapper.map(tensor.key);
+      const bool there = std::any_of(
+          options_.assume_layout.begin(), options_.assume_layout.end(),
+          [&](const auto& a) { return a.is_fused == to_fused_ && glob_matches(a.glob, tensor.key); });
+      if (there && !decides_by_option(mapped.converter)) declared_.kept.emplace(tensor.key, tensor.key);
     }
-    if (checkpoint_.manifest) {
-      const auto& used = checkpoint_.manifest->used_transforms;
-      plan_.transforms =
-          invert(rules_.transforms, [&](const Transform& t) { return contains(used, t.id()); });
-      return;
-    }
-    plan_.transforms = invert(rules_.transforms, [&](const Transform& t) {
-      return t.kind != TransformKind::kPrefixChange || contains(options_.assume_used, t.id()) ||
-             contains(options_.assume_used, t.rule);
+  }
+
+  bool decides_by_option(int converter) const {
+    if (converter < 0) return false;
+    const auto& written = plan_.transforms[static_cast<std::size_t>(converter)].written_operations;
+    return std::any_of(written.begin(), written.end(), [](const auto& operation) {
+      return operation.is_object() && operation.contains("Transpose") && operation["Transpose"].is_object() &&
+             operation["Transpose"].value("check_dims", false);
     });
-    note(fmt::format(
-        "no {}: every transform is inverted but {} PrefixChanges (--assume-used NAME inverts those too)",
-        kManifestName,
-        std::count_if(rules_.transforms.begin(), rules_.transforms.end(), [&](const Transform& t) {
-          return t.kind == TransformKind::kPrefixChange && !contains(options_.assume_used, t.id()) &&
-                 !contains(options_.assume_used, t.rule);
-        })));
+  }
+
+  const RememberedNames* remembered_names() const {
+    return checkpoint_.manifest ? &checkpoint_.manifest->names : &declared_;
   }
 
   Facts known_facts() const {
     if (to_fused_ || !checkpoint_.manifest) return {};
-    return {checkpoint_.manifest->part_sizes, checkpoint_.manifest->transposed};
-  }
-
-  // Transforms and families that match nothing: a note, an error where they must match.
-  void check_matches(const Conversion& conversion) {
-    plan_.transform_used = conversion.used;
-    bool any = false;
-    std::vector<std::string> families_at_work;
-    for (std::size_t i = 0; i < plan_.transforms.size(); ++i) {
-      const Transform& t = plan_.transforms[i];
-      any = any || conversion.used[i];
-      if (conversion.used[i] && t.from_family) families_at_work.push_back(t.rule);
-      if (!conversion.used[i] && t.required && to_fused_) {
-        diagnostics_.error(t.place,
-                           fmt::format("{} must match, but matches no key of {}", describe(t),
-                                       checkpoint_.directory.string()),
-                           "The rule says `required: true`: this is not the checkpoint that it is for.");
-      }
+    Facts out = checkpoint_.manifest->facts;
+    for (const auto& record : checkpoint_.manifest->source) {
+      if (record.shape.empty()) out.scalars.insert(record.key);
     }
-    for (const auto& family : rules_.families) {
-      const bool at_work =
-          contains(families_at_work, family.name) || contains(rules_.filtering_families, family.name);
-      if (at_work || family.transforms.empty()) continue;
-      diagnostics_.error(
-          place_of(family.path),
-          fmt::format("family '{}' matches nothing in {}", family.name, checkpoint_.directory.string()),
-          "The checkpoint has none of the modules that it is for, or is in the other layout already.");
-    }
-    if (any) return;
-    refuse_without_manifest();
-    note("no transform applies to this checkpoint: it is converted to itself");
-  }
-
-  // Nothing applies, but something would the other way round: the checkpoint is in the wanted layout already.
-  // A manifest that says otherwise is right: rules that only serve old checkpoints found nothing to do on the
-  // way here.
-  void refuse_without_manifest() {
-    if (checkpoint_.manifest) return;
-    for (const auto& transform : the_other_way()) {
-      KeyRewriter rewriter(transform);
-      for (const auto& tensor : checkpoint_.tensors) {
-        if (!rewriter.apply(tensor.key)) continue;
-        throw UserError(
-            source_place(tensor.key),
-            fmt::format("this checkpoint is already in the {} layout: no transform applies, and this "
-                        "key is what {} {}",
-                        name_of(options_.to), describe(to_fused_ ? invert(transform) : transform),
-                        to_fused_ ? "makes" : "takes"),
-            fmt::format("Convert it the other way with --to {}.",
-                        name_of(to_fused_ ? Layout::kOriginal : Layout::kFused)));
-      }
-    }
-  }
-
-  // Of the way back only the converters tell: a renaming's target may well stand in a publisher's keys.
-  std::vector<Transform> the_other_way() const {
-    if (!to_fused_) return rules_.transforms;
-    std::vector<Transform> back;
-    for (const auto& t : rules_.transforms) {
-      if (t.kind == TransformKind::kWeightConverter && t.source_patterns != t.target_patterns)
-        back.push_back(invert(t));
-    }
-    return back;
+    return out;
   }
 
   // Every source tensor is converted, passed through, or dropped by a rule that says so.
-  void account(Conversion& conversion) {
+  void account(Conversion& conversion, TiedTensors& tied) {
     plan_.fates.resize(checkpoint_.tensors.size());
     dropped_.assign(checkpoint_.tensors.size(), false);
-    for (std::size_t i = 0; i < plan_.fates.size(); ++i) {
+    tell_fates_outside(checkpoint_, rules_, outside_, plan_);
+    for (std::uint32_t i = 0; i < plan_.fates.size(); ++i) {
+      if (outside_[i]) {
+        dropped_[i] = true;
+        continue;
+      }
       SourceFate& fate = plan_.fates[i];
       const std::string& key = checkpoint_.tensors[i].key;
       fate.output = conversion.key_of[i];
       fate.transform = conversion.converter_of[i];
-      if (fate.transform >= 0) {
+      const DropRule* const rule = to_fused_ ? drop_rule(key) : nullptr;
+      const auto second_name = to_fused_ ? std::nullopt : tied.second_name(i);
+      if (second_name) {
+        fate = {SourceFate::Kind::kDropped, "", -1, *second_name};
+        dropped_[i] = true;
+      } else if (fate.transform >= 0) {
         fate.kind = SourceFate::Kind::kConverted;
-      } else if (const DropRule* rule = to_fused_ ? drop_rule(key) : nullptr) {
+      } else if (rule != nullptr && (rule->equals.empty() || tied.leaves_out(i, *rule))) {
         fate = {SourceFate::Kind::kDropped, "", -1, rule->reason};
         dropped_[i] = true;
       } else {
@@ -231,7 +249,27 @@ class PlanBuilder {
     }
     std::erase_if(conversion.outputs,
                   [&](const NamedView& o) { return o.inputs.size() == 1 && dropped_[o.inputs.front()]; });
-    if (conversion.outputs.empty()) diagnostics_.error(source_place(), "nothing is left to write");
+    if (conversion.outputs.empty())
+      diagnostics_.error("plan-nothing-left"_id, source_place(), "nothing is left to write");
+  }
+
+  // What came from another checkpoint is not the source's, and stays there: once the plan is proven.
+  void leave_out_filled(Conversion& conversion) {
+    if (!returns() || checkpoint_.manifest->filled.empty()) return;
+    const auto& keys = checkpoint_.manifest->filled;
+    const std::unordered_set<std::string> filled(keys.begin(), keys.end());
+    std::erase_if(conversion.outputs, [&](const NamedView& o) { return filled.contains(o.key); });
+    std::vector<bool> read(plan_.fates.size(), false);
+    for (const auto& output : conversion.outputs) {
+      for (const std::uint32_t i : output.inputs) read[i] = true;
+    }
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      if (!read[i] && !outside_[i] && plan_.fates[i].kind != SourceFate::Kind::kDropped)
+        plan_.fates[i] = {SourceFate::Kind::kDropped, "", -1, "filled in from another checkpoint"};
+    }
+    note("fill-left-out"_id,
+         fmt::format("{} {} filled in from another checkpoint on the way there, and left out again: {}",
+                     counted(keys.size(), "tensor"), keys.size() == 1 ? "was" : "were", join_some(keys, 3)));
   }
 
   const DropRule* drop_rule(const std::string& key) const {
@@ -243,11 +281,61 @@ class PlanBuilder {
     return nullptr;
   }
 
+  // The same once more over what the tensors here are made of. The plan is proven without it.
+  Conversion in_terms_of_source(const std::vector<NamedView>& inputs, const ConversionRequest& request) {
+    if (half_ == nullptr) return {};
+    std::vector<NamedView> made = inputs;
+    for (std::size_t i = 0; i < made.size(); ++i) made[i].view = half_->made[i];
+    return convert_views(made, request, diagnostics_);
+  }
+
+  void fill_second_half(const Conversion& over_source) {
+    if (half_ == nullptr) return;
+    std::map<std::string, const View*> made;
+    for (const auto& output : over_source.outputs) made.emplace(output.key, &output.view);
+    for (const auto& copy : rules_.copies) {
+      if (const auto from = made.find(copy.from); from != made.end()) made.emplace(copy.to, from->second);
+    }
+    for (const auto& output : plan_.outputs) half_->outputs.push_back(*made.at(output.key));
+  }
+
+  // What is cut off is looked at before anything is written.
+  void add_conditions(Conversion& conversion, const Conversion& over_source) {
+    for (std::size_t i = 0; i < conversion.cuts.size(); ++i) {
+      Cut& cut = conversion.cuts[i];
+      if (has_computed(cut.elements.view) && !cut.elements.any) {
+        diagnostics_.error(
+            "value-shape"_id, {"", 0, 0, {}, "", ""},
+            describe(plan_.transforms[static_cast<std::size_t>(cut.transform)]) +
+                ": what is cut off is computed, so that nobody can tell before whether it is zero",
+            "Cut first, or say `any: true`.");
+      }
+      cut.elements.view.pieces = copies_of(cut.elements.view);
+      if (cut.elements.view.pieces.empty()) continue;
+      const std::string by = describe(plan_.transforms[static_cast<std::size_t>(cut.transform)]);
+      if (cut.elements.any) {
+        note("cut-off"_id,
+             fmt::format(
+                 "{}: {} of {} is cut off whatever it holds (`any: true`): unless it is zero, it does not "
+                 "come back",
+                 by, to_string(cut.elements.view.shape),
+                 checkpoint_.tensors[cut.elements.view.pieces.front().source].key));
+      }
+      if (half_ != nullptr) {
+        View view = over_source.cuts[i].elements.view;
+        view.pieces = copies_of(view);
+        half_->conditions.emplace(plan_.conditions.size(), std::move(view));
+      }
+      plan_.conditions.push_back({cut.elements.any ? Condition::Kind::kAnything : Condition::Kind::kZero,
+                                  std::move(cut.elements.view), 0, 0, by});
+    }
+  }
+
   void fill(Conversion& conversion) {
     for (auto& output : conversion.outputs) {
       const auto bytes = byte_size(output.view.dtype, output.view.shape);
       if (!bytes || !moves_whole_bytes(output.view)) {
-        diagnostics_.error({"", 0, 0, {}, output.key, ""},
+        diagnostics_.error("plan-sub-byte"_id, {"", 0, 0, {}, output.key, ""},
                            fmt::format("{} {}: its elements do not fall on whole bytes here",
                                        name_of(output.view.dtype), to_string(output.view.shape)),
                            "Elements smaller than a byte can be moved in runs of whole bytes only.");
@@ -256,45 +344,42 @@ class PlanBuilder {
       plan_.outputs.push_back(
           {std::move(output.key), std::move(output.view), output.transform, 0, 0, *bytes});
     }
-    plan_.part_sizes = std::move(conversion.found.part_sizes);
-    plan_.transposed = std::move(conversion.found.transposed);
-    for (const auto& message : rules_.notes) note(message);
+    plan_.recipes = values_.scope().recipes.all();
+    conversion.found.twins = std::move(plan_.facts.twins);
+    plan_.facts = std::move(conversion.found);
+    for (const auto& message : rules_.notes) note("plan-rules"_id, message);
     std::sort(conversion.notes.begin(), conversion.notes.end());
     conversion.notes.erase(std::unique(conversion.notes.begin(), conversion.notes.end()),
                            conversion.notes.end());
-    for (const auto& message : conversion.notes) note(message);
+    for (const auto& message : conversion.notes) note("plan-assumed"_id, message);
+    plan_.rule_used.assign(rules_.transforms.size(), false);
     for (std::size_t i = 0; i < plan_.transforms.size(); ++i) {
-      if (plan_.transform_used[i]) plan_.used_ids.push_back(plan_.transforms[i].id());
+      if (!plan_.transform_used[i]) continue;
+      plan_.used_ids.push_back(plan_.transforms[i].id());
+      plan_.rule_used[rule_of_[i]] = true;
     }
-  }
-
-  static bool moves_whole_bytes(const View& view) {
-    const int bits = bits_of(view.dtype);
-    if (bits % 8 == 0) return true;
-    return std::all_of(view.pieces.begin(), view.pieces.end(), [&](const Piece& piece) {
-      if (piece.source_offset * bits % 8 != 0 || piece.output_offset * bits % 8 != 0 || piece.loops.empty())
-        return false;
-      const Loop& run = piece.loops.back();
-      if (run.source_stride != 1 || run.output_stride != 1 || run.extent * bits % 8 != 0) return false;
-      return std::all_of(piece.loops.begin(), piece.loops.end() - 1, [&](const Loop& loop) {
-        return loop.source_stride * bits % 8 == 0 && loop.output_stride * bits % 8 == 0;
-      });
-    });
   }
 
   const Checkpoint& checkpoint_;
   const RuleSet& rules_;
-  const PlanOptions& options_;
+  const Options& options_;
+  SecondHalf* half_;
   bool to_fused_;
+  // by tensor: none of the part that the rules are about; no rule sees it
+  std::vector<bool> outside_;
   Plan plan_;
   std::vector<bool> dropped_;
+  std::vector<std::size_t> rule_of_;  // by transform of the plan: its place in the rules' own list
+  ChangedValues values_;
+  RememberedNames declared_;  // keys that the user says are there already
   Diagnostics diagnostics_;
 };
 
 }  // namespace
 
-Plan build_plan(const Checkpoint& checkpoint, const RuleSet& rules, const PlanOptions& options) {
-  return PlanBuilder(checkpoint, rules, options).run();
+Plan build_plan(const Checkpoint& checkpoint, const RuleSet& rules, const Options& options,
+                SecondHalf* half) {
+  return PlanBuilder(checkpoint, rules, options, half).run();
 }
 
 }  // namespace tenon

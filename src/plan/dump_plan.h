@@ -23,4 +23,7 @@ std::string plan_hash(const Plan& plan, const Checkpoint& source);
 /// Everything in the plan: outputs with their copies, shards, fates, transforms used, notes.
 nlohmann::ordered_json plan_json(const Plan& plan, const Checkpoint& source);
 
+/// The schema of plan_json().
+nlohmann::ordered_json plan_schema();
+
 }  // namespace tenon

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "rules/invert.h"
+#include "rules/operations/layout_operation.h"
 
 namespace tenon {
 namespace {
@@ -31,15 +32,23 @@ std::string why_not(const Transform& t, const KeyStep& step, bool converter_fire
 struct Trace {
   std::vector<ExplainedStep> steps;
   std::string converter_saw;  // "" where none fired
+  std::string result;         // where the last of them leaves the key
 };
+
+// What a converter makes has a number where its target has a star: the first.
+std::string with_first_number(std::string key) {
+  for (std::size_t at = key.find('*'); at != std::string::npos; at = key.find('*', at))
+    key.replace(at, 1, "0");
+  return key;
+}
 
 // The key goes through the mapper after all keys before it in natural order, because a GroupWeightRename
 // remembers what it has seen. On the way back a converter makes several keys; `expanded` is the one to follow
 // through the renamings behind it.
 Trace trace(const std::vector<std::string>& keys, const std::string& key,
             const std::vector<Transform>& transforms, bool to_fused, const FusedKeys& fused_keys,
-            const std::string& expanded = {}) {
-  KeyMapper mapper(transforms, to_fused, fused_keys);
+            const RememberedNames* names, const std::string& expanded = {}) {
+  KeyMapper mapper(transforms, to_fused, fused_keys, names);
   for (const auto& other : keys) {
     if (other == key) break;
     mapper.map(other);
@@ -47,14 +56,23 @@ Trace trace(const std::vector<std::string>& keys, const std::string& key,
   std::vector<KeyStep> steps;
   const MappedKey mapped = mapper.map(key, &steps);
   const bool converted = mapped.converter >= 0;
+  std::string result = mapped.key;
   if (converted) {
     for (std::size_t i = static_cast<std::size_t>(mapped.converter) + 1; i < transforms.size(); ++i) {
       if (transforms[i].kind == TransformKind::kWeightConverter)
         steps.push_back({static_cast<int>(i), mapped.key, std::nullopt});
     }
-    if (!to_fused) mapper.rename(expanded, &steps);
+    if (!to_fused) {
+      // Of the keys that the converter makes, the one that was asked for.
+      result = expanded.empty() ? with_first_number(mapped.key) : expanded;
+      for (auto& step : steps) {
+        if (step.transform == mapped.converter && step.made) step.made = result;
+      }
+      result = mapper.rename(result, &steps);
+    }
   }
   Trace out;
+  out.result = std::move(result);
   out.converter_saw = mapped.before_converter;
   for (const auto& step : steps) {
     const Transform& t = transforms[static_cast<std::size_t>(step.transform)];
@@ -72,9 +90,18 @@ std::string converter_text(const Plan& plan, int transform) {
   return out;
 }
 
-std::set<std::uint32_t> sources_of(const PlannedTensor& output) {
-  std::set<std::uint32_t> out;
-  for (const auto& piece : output.view.pieces) out.insert(piece.source);
+// "BF16 = E4M3 a, F32 b scale; c = a * b, of a: m.weight, b: m.weight_scale_inv", each way of computing once.
+std::vector<std::string> computed_by(const Plan& plan, const Checkpoint& source,
+                                     const PlannedTensor& output) {
+  std::vector<std::string> out;
+  std::set<std::uint32_t> seen;
+  for (const Piece& piece : output.view.pieces) {
+    if (!is_computed(piece) || !seen.insert(piece.recipe).second) continue;
+    std::vector<std::string> keys;
+    for (const std::uint32_t i : sources_of(piece)) keys.push_back(source.tensors[i].key);
+    out.push_back(fmt::format("{}{}", to_string(plan.recipes[piece.recipe - 1]),
+                              keys.empty() ? "" : " of " + fmt::format("{}", fmt::join(keys, ", "))));
+  }
   return out;
 }
 
@@ -96,7 +123,7 @@ Explanation explain_key(const Checkpoint& source, const RuleSet& rules, const Pl
     std::vector<std::string> all = source_keys;
     all.insert(all.end(), output_keys.begin(), output_keys.end());
     const auto near = nearest(key, all, 5);
-    throw UserError({source.directory.string(), 0, 0, {}, key, ""},
+    throw UserError("key-unknown"_id, {source.directory.string(), 0, 0, {}, key, ""},
                     "neither a key of this checkpoint nor one that the conversion makes",
                     near.empty() ? "`tenon inspect` lists the keys." : "Near: " + join_some(near) + ".");
   }
@@ -105,29 +132,77 @@ Explanation explain_key(const Checkpoint& source, const RuleSet& rules, const Pl
   std::uint32_t input = static_cast<std::uint32_t>(index);
   if (!out.is_source) {
     const PlannedTensor& output = plan.outputs[static_cast<std::size_t>(as_output - output_keys.begin())];
-    for (const std::uint32_t i : sources_of(output)) out.made_of.push_back(source_keys[i]);
-    if (!output.view.pieces.empty()) input = output.view.pieces.front().source;
+    for (const std::uint32_t i : sources_of(output.view)) out.made_of.push_back(source_keys[i]);
+    if (const auto sources = sources_of(output.view); !sources.empty()) input = sources.front();
     out.results = {key};
+    out.computed = computed_by(plan, source, output);
     out.made_by = converter_text(plan, output.transform);
   } else {
     const SourceFate& fate = plan.fates[index];
     out.dropped = fate.reason;
     out.made_by = converter_text(plan, fate.transform);
     for (const auto& output : plan.outputs) {
-      if (sources_of(output).contains(input)) out.results.push_back(output.key);
+      const auto sources = sources_of(output.view);
+      if (std::find(sources.begin(), sources.end(), input) == sources.end()) continue;
+      if (out.results.empty()) out.computed = computed_by(plan, source, output);
+      out.results.push_back(output.key);
     }
   }
   const bool to_fused = plan.to == Layout::kFused;
-  Trace forth = trace(source_keys, source_keys[input], plan.transforms, to_fused, fused_keys);
-  out.steps = std::move(forth.steps);
-  if (out.results.empty()) return out;
-  std::vector<Transform> back;
-  for (std::size_t i = plan.transforms.size(); i-- > 0;) {
-    if (plan.transform_used[i] && !plan.transforms[i].forward_only)
-      back.push_back(invert(plan.transforms[i]));
+  const auto forth = [&](const std::string& expanded) {
+    return trace(source_keys, source_keys[input], plan.transforms, to_fused, fused_keys,
+                 source.manifest ? &source.manifest->names : nullptr, expanded);
+  };
+  const Transform* const first = plan.transforms.data();
+  const std::vector<Transform> back = invert(plan.transforms, [&](const Transform& t) {
+    return static_cast<bool>(plan.transform_used[static_cast<std::size_t>(&t - first)]);
+  });
+  const auto return_from = [&](const std::string& expanded) {
+    return trace(output_keys, out.results.front(), back, !to_fused, fused_keys, &plan.names, expanded);
+  };
+  if (out.results.empty()) {
+    out.steps = forth({}).steps;
+    return out;
   }
-  out.back_steps =
-      trace(output_keys, out.results.front(), back, !to_fused, fused_keys, forth.converter_saw).steps;
+  // The way to the original layout makes several keys of one: that to the fused layout says which this is.
+  Trace one = to_fused ? forth({}) : return_from({});
+  Trace other = to_fused ? return_from(one.converter_saw) : forth(one.converter_saw);
+  out.steps = std::move((to_fused ? one : other).steps);
+  out.back_steps = std::move((to_fused ? other : one).steps);
+  return out;
+}
+
+Explanation follow_key(const Checkpoint& source, const RuleSet& rules, Layout to, const std::string& key) {
+  std::vector<std::string> keys;
+  for (const auto& t : source.tensors) keys.push_back(t.key);
+  if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+    const auto near = nearest(key, keys, 5);
+    throw UserError("key-unknown"_id, {source.directory.string(), 0, 0, {}, key, ""},
+                    "no key of this checkpoint",
+                    near.empty() ? "`tenon inspect` lists the keys." : "Near: " + join_some(near) + ".");
+  }
+  const bool to_fused = to == Layout::kFused;
+  const std::vector<Transform> list =
+      to_fused ? rules.transforms : invert(rules.transforms, [](const Transform& t) {
+        return !t.forward_only && t.kind != TransformKind::kPrefixChange;
+      });
+  const FusedKeys fused_keys(rules.fused_keys, rules.base_model_prefix);
+  KeyMapper mapper(list, to_fused, fused_keys);
+  for (const auto& other : keys) {
+    if (other == key) break;
+    mapper.map(other);
+  }
+  const MappedKey mapped = mapper.map(key);
+  Explanation out;
+  out.key = key;
+  Trace followed = trace(keys, key, list, to_fused, fused_keys, nullptr);
+  out.results = {followed.result};
+  out.steps = std::move(followed.steps);
+  if (mapped.converter >= 0) {
+    const Transform& t = list[static_cast<std::size_t>(mapped.converter)];
+    out.made_by = describe(t) + ":";
+    for (const auto& operation : t.operations) out.made_by += " " + to_string(operation);
+  }
   return out;
 }
 

@@ -73,28 +73,39 @@ std::string FusedKeys::fit(const std::string& key) const {
   return contains(prefix + key) ? prefix + key : key;
 }
 
-KeyMapper::KeyMapper(const std::vector<Transform>& transforms, bool to_fused, const FusedKeys& fused_keys)
-    : to_fused_(to_fused), fused_keys_(fused_keys) {
-  for (const auto& t : transforms) rewriters_.emplace_back(t);
+KeyMapper::KeyMapper(const std::vector<Transform>& transforms, bool to_fused, const FusedKeys& fused_keys,
+                     const RememberedNames* names)
+    : to_fused_(to_fused), fused_keys_(fused_keys), names_(names) {
+  for (const auto& t : transforms) {
+    rewriters_.emplace_back(t);
+    has_families_ = has_families_ || t.from_family;
+  }
 }
 
 MappedKey KeyMapper::map(const std::string& key, std::vector<KeyStep>* steps) {
   MappedKey out;
+  if (names_ != nullptr) {
+    if (const auto kept = names_->kept.find(key); kept != names_->kept.end()) {
+      out.key = kept->second;
+      return out;
+    }
+  }
   if (to_fused_) {
-    out.key = rename(key, steps);
-    convert(out, steps);
-    if (fused_keys_.known()) fit_to_fused_keys(out, key);
+    out.key = rename(key, steps, Whose::kAll);
+    convert(out, steps, Whose::kAll);
+    if (!fused_keys_.known() || made_by_family(out, key)) return out;
+    fit_to_fused_keys(out, key);
     return out;
   }
   out.key = key;
-  convert(out, steps);
-  if (out.converter < 0) out.key = rename(std::move(out.key), steps);
+  convert(out, steps, Whose::kAll);
+  if (out.converter < 0) out.key = rename(std::move(out.key), steps, Whose::kAll);
   return out;
 }
 
-std::string KeyMapper::rename(std::string key, std::vector<KeyStep>* steps) {
+std::string KeyMapper::rename(std::string key, std::vector<KeyStep>* steps, Whose whose) {
   for (std::size_t i = 0; i < rewriters_.size(); ++i) {
-    if (is_converter(i)) continue;
+    if (is_converter(i) || !takes_part(i, whose)) continue;
     auto rewrite = rewriters_[i].apply(key);
     if (steps != nullptr) {
       steps->push_back({static_cast<int>(i), key, rewrite ? std::optional(rewrite->key) : std::nullopt});
@@ -104,9 +115,9 @@ std::string KeyMapper::rename(std::string key, std::vector<KeyStep>* steps) {
   return key;
 }
 
-void KeyMapper::convert(MappedKey& mapped, std::vector<KeyStep>* steps) {
+void KeyMapper::convert(MappedKey& mapped, std::vector<KeyStep>* steps, Whose whose) {
   for (std::size_t i = 0; i < rewriters_.size(); ++i) {
-    if (!is_converter(i)) continue;
+    if (!is_converter(i) || !takes_part(i, whose)) continue;
     auto rewrite = rewriters_[i].apply(mapped.key);
     if (steps != nullptr) {
       steps->push_back(
@@ -132,6 +143,23 @@ void KeyMapper::fit_to_fused_keys(MappedKey& mapped, const std::string& source) 
   if (mapped.rewrite)
     mapped.rewrite->at += fitted.size() - mapped.key.size();  // modulo 2^64: the prefix may have gone
   mapped.key = fitted;
+}
+
+// What a family makes is no key of the model's own layout, but what it makes it of has to be: the model's own
+// transforms come first here, and their key is fitted.
+bool KeyMapper::made_by_family(MappedKey& mapped, const std::string& source) {
+  if (!has_families_ || fused_keys_.contains(fused_keys_.fit(mapped.key))) return false;
+  MappedKey own;
+  own.key = rename(source, nullptr, Whose::kOwn);
+  convert(own, nullptr, Whose::kOwn);
+  fit_to_fused_keys(own, source);
+  if (own.converter >= 0) return false;
+  MappedKey out;
+  out.key = rename(own.key, nullptr, Whose::kFamilies);
+  convert(out, nullptr, Whose::kFamilies);
+  if (out.converter < 0 && out.key == own.key) return false;
+  mapped = std::move(out);
+  return true;
 }
 
 std::vector<bool> KeyMapper::used() const {

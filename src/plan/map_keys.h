@@ -10,8 +10,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include "checkpoint/manifest.h"
 #include "rules/key_rewriter.h"
-#include "rules/transform.h"
+#include "rules/language/transform.h"
 
 namespace tenon {
 
@@ -29,10 +30,14 @@ class FusedKeys {
   std::string fit(const std::string& key) const;
 
  private:
-  std::unordered_set<std::string> templates_;  // globs whose every `*` is a whole segment
-  std::unordered_set<std::string> literals_;   // globs without a `*`
-  std::vector<std::string> general_;     // globs for which all numbers are alike: tested once a template
-  std::vector<std::string> particular_;  // globs that tell numbers apart
+  /// globs whose every `*` is a whole segment
+  std::unordered_set<std::string> templates_;
+  /// globs without a `*`
+  std::unordered_set<std::string> literals_;
+  /// globs for which all numbers are alike: tested once a template
+  std::vector<std::string> general_;
+  /// globs that tell numbers apart
+  std::vector<std::string> particular_;
   mutable std::unordered_map<std::string, bool> general_found_;
   std::string base_;
   bool known_ = false;
@@ -40,17 +45,22 @@ class FusedKeys {
 
 /// Where one key goes.
 struct MappedKey {
-  std::string key;               // its new key; for a converter's input the key that all of its inputs share
-  int converter = -1;            // index into the rule list, -1: none
-  std::string before_converter;  // the key that the converter saw
-  std::optional<Rewrite> rewrite;  // what the converter did to it; `at` is where its target stands in `key`
+  /// its new key; for a converter's input the key that all of its inputs share
+  std::string key;
+  /// index into the rule list, -1: none
+  int converter = -1;
+  /// the key that the converter saw
+  std::string before_converter;
+  /// what the converter did to it; `at` is where its target stands in `key`
+  std::optional<Rewrite> rewrite;
 };
 
 /// One step that a key went through, for `explain`.
 struct KeyStep {
   int transform = 0;
   std::string saw;
-  std::optional<std::string> made;  // nothing: it did not match
+  /// nothing: it did not match
+  std::optional<std::string> made;
 };
 
 /// Applies a rule list to keys, one after the other in natural order.
@@ -58,12 +68,16 @@ class KeyMapper {
  public:
   /// `to_fused`: renamings, then at most one converter; on the way back at most one converter, then the
   /// renamings. The list is already in the direction's order.
-  KeyMapper(const std::vector<Transform>& transforms, bool to_fused, const FusedKeys& fused_keys);
+  /// Keys that `names` keeps go where it says, and meet no rule.
+  KeyMapper(const std::vector<Transform>& transforms, bool to_fused, const FusedKeys& fused_keys,
+            const RememberedNames* names = nullptr);
 
   MappedKey map(const std::string& key, std::vector<KeyStep>* steps = nullptr);
 
   /// The way back's second half: the renamings, on a full key that a converter made.
-  std::string rename(std::string key, std::vector<KeyStep>* steps = nullptr);
+  std::string rename(std::string key, std::vector<KeyStep>* steps = nullptr) {
+    return rename(std::move(key), steps, Whose::kAll);
+  }
 
   const KeyRewriter& rewriter(int transform) const { return rewriters_[static_cast<std::size_t>(transform)]; }
   std::vector<bool> used() const;
@@ -72,12 +86,21 @@ class KeyMapper {
   bool is_converter(std::size_t i) const {
     return rewriters_[i].transform().kind == TransformKind::kWeightConverter;
   }
-  void convert(MappedKey& mapped, std::vector<KeyStep>* steps);
+  // The model's transforms, a family's, or both.
+  enum class Whose { kAll, kOwn, kFamilies };
+  bool takes_part(std::size_t i, Whose whose) const {
+    return whose == Whose::kAll || rewriters_[i].transform().from_family == (whose == Whose::kFamilies);
+  }
+  std::string rename(std::string key, std::vector<KeyStep>* steps, Whose whose);
+  void convert(MappedKey& mapped, std::vector<KeyStep>* steps, Whose whose);
   void fit_to_fused_keys(MappedKey& mapped, const std::string& source);
+  bool made_by_family(MappedKey& mapped, const std::string& source);
 
   std::deque<KeyRewriter> rewriters_;
   bool to_fused_;
+  bool has_families_ = false;
   const FusedKeys& fused_keys_;
+  const RememberedNames* names_;
 };
 
 }  // namespace tenon

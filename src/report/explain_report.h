@@ -10,7 +10,11 @@
 namespace tenon {
 
 /// `to` is the layout that the plan goes to.
-std::string explain_text(const Explanation& explanation, Layout to);
+/// `all`: transforms that did not fire too, else how many there were.
+std::string explain_text(const Explanation& explanation, Layout to, bool all = false);
 nlohmann::ordered_json explain_json(const Explanation& explanation, Layout to);
+
+/// The schema of explain_json().
+nlohmann::ordered_json explain_schema();
 
 }  // namespace tenon

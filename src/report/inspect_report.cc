@@ -6,7 +6,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/fields.h"
 #include "base/text.h"
+#include "report/diagnostics_json.h"
 #include "report/table.h"
 
 namespace tenon {
@@ -107,33 +109,177 @@ std::string origin_text(const Manifest& manifest) {
                      rules.empty() ? "no rules" : join_some(rules));
 }
 
-nlohmann::ordered_json origin_json(const Manifest& manifest) {
-  auto rules = nlohmann::ordered_json::array();
-  for (const auto& rule : manifest.rules) {
-    rules.push_back({{"name", rule.name}, {"hash", rule.hash}, {"family", rule.family}});
-  }
-  return {{"tenon_version", manifest.tenon_version}, {"layout", name_of(manifest.layout)}, {"rules", rules}};
-}
+// What the totals are of.
+struct DTypeSum {
+  DType dtype;
+  Sum sum;
+};
 
-nlohmann::ordered_json tensor_json(const Checkpoint& checkpoint, const Tensor& tensor) {
-  return {{"key", tensor.key},
-          {"dtype", name_of(tensor.dtype)},
-          {"shape", tensor.shape},
-          {"bytes", tensor.bytes},
-          {"shard", file_name(checkpoint, tensor.shard)},
-          {"offset", tensor.offset}};
-}
+struct ShardSum {
+  std::string file;
+  const ShardFile& shard;
+  Sum sum;
+};
+
+struct ListedTensor {
+  const Checkpoint& checkpoint;
+  const Tensor& tensor;
+};
+
+// Everything but the list of tensors, which is written one by one.
+struct Inspected {
+  const Checkpoint& checkpoint;
+};
 
 // Names of files may be no UTF-8.
 std::string json_text(const nlohmann::ordered_json& document) {
   return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+}  // namespace
+
+template <>
+struct FieldsOf<RuleRecord> {
+  static std::vector<Field<RuleRecord>> fields() {
+    return {
+        field<RuleRecord>("name", &RuleRecord::name, "As --rules and --fuse take it"),
+        field<RuleRecord>("hash", &RuleRecord::hash, "Of the bytes of the rule file"),
+        field<RuleRecord>("family", &RuleRecord::family, "It is a fusion family"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<Manifest> {
+  static std::vector<Field<Manifest>> fields() {
+    return {
+        field<Manifest>("tenon_version", &Manifest::tenon_version, "The tenon that made it"),
+        field<Manifest>(
+            "layout", [](const Manifest& i) { return name_of(i.layout); }, "original or fused"),
+        field<Manifest>("rules", &Manifest::rules, "The rule files that made it"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<Sum> {
+  static std::vector<Field<Sum>> fields() {
+    return {
+        field<Sum>("tensors", &Sum::tensors, "How many tensors"),
+        field<Sum>("elements", &Sum::elements, "How many elements"),
+        field<Sum>("bytes", &Sum::bytes, "Their bytes"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<DTypeSum> {
+  static std::vector<Field<DTypeSum>> fields() {
+    return {
+        field<DTypeSum>("dtype", &DTypeSum::dtype, "As safetensors names it"),
+        field<DTypeSum>(
+            "tensors", [](const DTypeSum& i) { return i.sum.tensors; }, "How many tensors"),
+        field<DTypeSum>(
+            "elements", [](const DTypeSum& i) { return i.sum.elements; }, "How many elements"),
+        field<DTypeSum>(
+            "bytes", [](const DTypeSum& i) { return i.sum.bytes; }, "Their bytes"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<ShardSum> {
+  static std::vector<Field<ShardSum>> fields() {
+    return {
+        field<ShardSum>("file", &ShardSum::file, "Its name"),
+        field<ShardSum>(
+            "tensors", [](const ShardSum& i) { return i.sum.tensors; }, "How many tensors"),
+        field<ShardSum>(
+            "bytes", [](const ShardSum& i) { return i.shard.size; }, "Of the whole file"),
+        field<ShardSum>(
+            "metadata", [](const ShardSum& i) { return i.shard.metadata; }, "As its header has it"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<ListedTensor> {
+  static std::vector<Field<ListedTensor>> fields() {
+    return {
+        field<ListedTensor>(
+            "key", [](const ListedTensor& i) { return i.tensor.key; }, "Its name"),
+        field<ListedTensor>(
+            "dtype", [](const ListedTensor& i) { return i.tensor.dtype; }, "As safetensors names it"),
+        field<ListedTensor>(
+            "shape", [](const ListedTensor& i) { return i.tensor.shape; }, "Extents, outermost first"),
+        field<ListedTensor>(
+            "bytes", [](const ListedTensor& i) { return i.tensor.bytes; }, "Its size"),
+        field<ListedTensor>(
+            "shard", [](const ListedTensor& i) { return file_name(i.checkpoint, i.tensor.shard); },
+            "The file that it stands in"),
+        field<ListedTensor>(
+            "offset", [](const ListedTensor& i) { return i.tensor.offset; },
+            "Of its first byte in that file"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<Inspected> {
+  static std::vector<Field<Inspected>> fields() {
+    return {
+        field<Inspected>(
+            "directory", [](const Inspected& i) { return i.checkpoint.directory.string(); }, "The folder"),
+        field<Inspected>(
+            "model_type", [](const Inspected& i) { return config_string(i.checkpoint, "model_type"); },
+            "As config.json has it; empty: it does not"),
+        field<Inspected>(
+            "architectures", [](const Inspected& i) { return architectures_of(i.checkpoint); }, "Likewise"),
+        field<Inspected>(
+            "origin", [](const Inspected& i) { return OrNull<Manifest>{i.checkpoint.manifest}; },
+            "How tenon made it; null: tenon did not"),
+        field<Inspected>(
+            "total", [](const Inspected& i) { return total(i.checkpoint); }, "Over all shards"),
+        field<Inspected>(
+            "dtypes",
+            [](const Inspected& i) {
+              std::vector<DTypeSum> sums;
+              for (const auto& [dtype, sum] : sums_by_dtype(i.checkpoint)) sums.push_back({dtype, sum});
+              return sums;
+            },
+            "The total by dtype"),
+        field<Inspected>(
+            "shards",
+            [](const Inspected& i) {
+              std::vector<ShardSum> all;
+              const auto sums = sums_by_shard(i.checkpoint);
+              for (std::uint32_t s = 0; s < sums.size(); ++s)
+                all.push_back({file_name(i.checkpoint, s), i.checkpoint.shards[s], sums[s]});
+              return all;
+            },
+            "The total by shard"),
+        field<Inspected>(
+            "side_files",
+            [](const Inspected& i) {
+              std::vector<std::string> names;
+              for (const auto& file : i.checkpoint.side_files) names.push_back(file.string());
+              return names;
+            },
+            "Files beside the shards, below the folder"),
+        field<Inspected>(
+            "tensors", [](const Inspected&) { return std::optional<std::vector<ListedTensor>>(); },
+            "Every tensor in natural order, or those that --keys matches; absent with --summary"),
+    };
+  }
+};
+
+namespace {
+
 // The elements of a list that is a member of the document.
 void write_elements(const Checkpoint& checkpoint, const std::vector<const Tensor*>& tensors,
                     const TextSink& out) {
   for (const Tensor* tensor : tensors) {
-    std::string text = "\n" + json_text(tensor_json(checkpoint, *tensor));
+    std::string text = "\n" + json_text(json_of(ListedTensor{checkpoint, *tensor}));
     for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 5)
       text.insert(at + 1, 4, ' ');
     out(tensor == tensors.back() ? text + "\n  " : text + ",");
@@ -171,31 +317,9 @@ void inspect_text(const Checkpoint& checkpoint, const InspectOptions& options, c
 }
 
 void inspect_json(const Checkpoint& checkpoint, const InspectOptions& options, const TextSink& sink) {
-  const Sum sum = total(checkpoint);
-  nlohmann::ordered_json out;
-  out["directory"] = checkpoint.directory.string();
-  out["model_type"] = config_string(checkpoint, "model_type");
-  out["architectures"] = architectures_of(checkpoint);
-  out["origin"] = checkpoint.manifest ? origin_json(*checkpoint.manifest) : nlohmann::ordered_json(nullptr);
-  out["total"] = {{"tensors", sum.tensors}, {"elements", sum.elements}, {"bytes", sum.bytes}};
-  out["dtypes"] = nlohmann::ordered_json::array();
-  for (const auto& [dtype, by_dtype] : sums_by_dtype(checkpoint)) {
-    out["dtypes"].push_back({{"dtype", name_of(dtype)},
-                             {"tensors", by_dtype.tensors},
-                             {"elements", by_dtype.elements},
-                             {"bytes", by_dtype.bytes}});
-  }
-  out["shards"] = nlohmann::ordered_json::array();
-  const auto sums = sums_by_shard(checkpoint);
-  for (std::uint32_t i = 0; i < sums.size(); ++i) {
-    out["shards"].push_back({{"file", file_name(checkpoint, i)},
-                             {"tensors", sums[i].tensors},
-                             {"bytes", checkpoint.shards[i].size},
-                             {"metadata", checkpoint.shards[i].metadata}});
-  }
-  out["side_files"] = nlohmann::ordered_json::array();
-  for (const auto& file : checkpoint.side_files) out["side_files"].push_back(file.string());
-  std::string text = json_text(out);
+  nlohmann::ordered_json document = document_of(Inspected{checkpoint});
+  document["warnings"] = warnings_json(checkpoint.warnings);
+  std::string text = json_text(document);
   if (options.list_tensors) {
     text.erase(text.rfind("\n}"));
     sink(text + ",\n  \"tensors\": [");
@@ -203,6 +327,10 @@ void inspect_json(const Checkpoint& checkpoint, const InspectOptions& options, c
     text = "]\n}";
   }
   sink(text + "\n");
+}
+
+nlohmann::ordered_json inspect_schema() {
+  return document_schema<Inspected>("tenon inspect --json");
 }
 
 }  // namespace tenon

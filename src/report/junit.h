@@ -8,12 +8,15 @@ namespace tenon {
 
 struct JUnitCase {
   enum class State { kPassed, kFailed, kSkipped };
-  std::string group;  // `classname`
+  /// `classname`
+  std::string group;
   std::string name;
   double seconds = 0;
   State state = State::kPassed;
-  std::string message;  // of a failure: its first line is the summary; of a skipped case: why
-  std::string output;   // what the case printed
+  /// of a failure: its first line is the summary; of a skipped case: why
+  std::string message;
+  /// what the case printed
+  std::string output;
 };
 
 /// The first line of a message is its summary.

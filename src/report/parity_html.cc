@@ -5,34 +5,32 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
-#include "checkpoint/dtype.h"
+#include "base/content_hash.h"
+#include "report/html_text.h"
+#include "tensor/dtype.h"
 
 namespace tenon {
 namespace {
 
-std::string html_text(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string rho(double value) {
   if (!std::isfinite(value)) return "inf";
   return value < 100 ? fmt::format("{:.3f}", value) : fmt::format("{:.2g}", value);
+}
+
+std::string seconds_text(double seconds) {
+  return seconds < 1 ? fmt::format("{:.0f} ms", 1e3 * seconds) : fmt::format("{:.1f} s", seconds);
+}
+
+// One hash for all weights of a side: what a report is about, in a line.
+std::string fingerprint(const ParityResult& result, std::vector<HashedTensor> ModuleResult::*side) {
+  std::map<std::string, std::string> hashes;
+  for (const auto& m : result.modules) {
+    for (const auto& tensor : m.*side) hashes.emplace(tensor.key, tensor.hash);
+  }
+  std::string text;
+  for (const auto& [key, hash] : hashes) text.append(key).append(" ").append(hash).append("\n");
+  return fmt::format("{} tensors, {}", hashes.size(), content_hash(text));
 }
 
 // From pale to deep over rho 0 to 1; red above.
@@ -59,18 +57,21 @@ std::string verdict(const ParitySubject& subject, const ParityResult& result) {
     for (const auto& mutant : m.mutants) applied += mutant.applies, killed += mutant.applies && mutant.killed;
   }
   std::string what = result.modules.empty() ? "No module was compared"
-                     : result.holds()       ? "The fused modules compute what the original ones do"
-                                            : "The fused modules do not compute what the original ones do";
+                     : result.holds() && !result.covers()
+                         ? "What was compared holds; other tensors move that no program reads"
+                     : result.holds() ? "The fused modules compute what the original ones do"
+                                      : "The fused modules do not compute what the original ones do";
   return fmt::format(
       "<h1 class=\"{}\">{}</h1>\n<p>{} of {} modules pass all five checks; {} of {} planted faults were "
       "rejected.</p>\n"
-      "<p class=\"quiet\"><span class=\"path\">{}</span> against {}. {} backend, {} tokens, seed {}, {:.1f} "
-      "s.</p>\n",
+      "<p>{}</p>\n"
+      "<p class=\"quiet\"><span class=\"path\">{}</span> against {}. {} backend, {} tokens, seed {}, "
+      "{}.</p>\n",
       result.holds() ? "good" : "bad", what, holding, result.modules.size(), killed, applied,
-      html_text(subject.original),
+      html_text(parity_coverage(result)), html_text(subject.original),
       subject.fused.empty() ? "what the plan makes of it"
                             : fmt::format("<span class=\"path\">{}</span>", html_text(subject.fused)),
-      result.backend, result.tokens, result.seed, result.seconds);
+      result.backend, result.tokens, result.seed, seconds_text(result.seconds));
 }
 
 // The five checks over all modules.
@@ -112,38 +113,31 @@ std::string worst_element(const ParityResult& result) {
       html_text(e.value), to_string(e.at), e.expected, e.got, e.error, e.bound, rho(e.ratio));
 }
 
-// Programs down, layers across; a module outside all layers stands in the first column.
+// A cell for each module in its layer's order; those of a program stand together and wrap.
 std::string heat_map(const ParityResult& result) {
-  std::set<std::int64_t> layers;
-  std::map<std::string, std::map<std::int64_t, std::vector<std::size_t>>> rows;
-  for (std::size_t i = 0; i < result.modules.size(); ++i) {
-    const std::int64_t layer = result.modules[i].layer.value_or(-1);
-    layers.insert(layer);
-    rows[result.modules[i].program][layer].push_back(i);
-  }
+  std::map<std::string, std::vector<std::size_t>> rows;
+  for (std::size_t i = 0; i < result.modules.size(); ++i) rows[result.modules[i].program].push_back(i);
   std::string out =
-      "<h2>Rho by layer</h2>\n<p class=\"quiet\">The largest error as a part of its bound, over both sides: "
-      "below 1 "
-      "is proven. Each cell leads to its module.</p>\n<div class=\"wide\"><table "
-      "class=\"map\">\n<tr><th></th>";
-  for (const auto layer : layers) out += fmt::format("<th>{}</th>", layer < 0 ? "-" : std::to_string(layer));
-  out += "</tr>\n";
-  for (const auto& [program, cells] : rows) {
-    out += fmt::format("<tr><th class=\"row\">{}</th>", html_text(program));
-    for (const auto layer : layers) {
-      out += "<td>";
-      const auto found = cells.find(layer);
-      for (const std::size_t i : found == cells.end() ? std::vector<std::size_t>{} : found->second) {
-        const ModuleResult& m = result.modules[i];
-        out += fmt::format("<a href=\"#m{}\" class=\"{}\" style=\"background:{}\" title=\"{}{}\">{}</a>", i,
-                           m.holds() ? "" : "fails", cell_colour(m), html_text(m.path),
-                           m.holds() ? "" : ": fails", rho(std::max(m.original.ratio, m.fused.ratio)));
-      }
-      out += "</td>";
+      "<h2>Rho by layer</h2>\n<p class=\"quiet\">Rho is how far a result lies from the exact one, as a part "
+      "of "
+      "the farthest that rounding explains; the largest over both sides. At most 1 is proven to be rounding, "
+      "and "
+      "0.98 is as right as 0.02. Each cell leads to its module.</p>\n";
+  for (auto& [program, modules] : rows) {
+    std::stable_sort(modules.begin(), modules.end(), [&](std::size_t a, std::size_t b) {
+      return result.modules[a].layer.value_or(-1) < result.modules[b].layer.value_or(-1);
+    });
+    out += fmt::format("<h3 class=\"path\">{}</h3>\n<div class=\"map\">\n", html_text(program));
+    for (const std::size_t i : modules) {
+      const ModuleResult& m = result.modules[i];
+      out += fmt::format(
+          "<a href=\"#m{}\" class=\"{}\" style=\"background:{}\" title=\"{}{}\"><span>{}</span>{}</a>\n", i,
+          m.holds() ? "" : "fails", cell_colour(m), html_text(m.path), m.holds() ? "" : ": fails",
+          m.layer ? std::to_string(*m.layer) : "-", rho(std::max(m.original.ratio, m.fused.ratio)));
     }
-    out += "</tr>\n";
+    out += "</div>\n";
   }
-  return out + "</table></div>\n";
+  return out;
 }
 
 template <std::size_t N>
@@ -197,22 +191,32 @@ std::string speed(const ParityResult& result) {
     times.original += m.original_seconds;
     times.fused += m.fused_seconds;
   }
+  // A reference invites no comparison with anything that is meant to be fast.
+  const bool is_reference = result.backend == "cpu";
   std::string out = fmt::format(
       "<h2>Speed</h2>\n<p class=\"quiet\">One run of a module on {} tokens, on the {} backend; the mean over "
       "the "
-      "modules.</p>\n<table>\n<tr><th>program</th><th class=\"number\">modules</th><th "
-      "class=\"number\">original</th><th class=\"number\">fused</th><th class=\"number\">fused "
-      "is</th></tr>\n",
-      result.tokens, result.backend);
+      "modules.{}</p>\n<div class=\"wide\"><table>\n<tr><th>program</th><th class=\"number\">modules</th><th "
+      "class=\"number\">original</th><th class=\"number\">fused</th>{}</tr>\n",
+      result.tokens, result.backend,
+      is_reference
+          ? " The CPU backend is made to be checked and not to be fast: these times say what the check "
+            "cost, and nothing of a model's speed."
+          : "",
+      is_reference ? "" : "<th class=\"number\">fused is</th>");
   for (const auto& [program, times] : programs) {
     const auto count = static_cast<double>(times.modules);
     out += fmt::format(
         "<tr><td class=\"path\">{}</td><td class=\"number\">{}</td><td class=\"number\">{:.3f} ms</td><td "
-        "class=\"number\">{:.3f} ms</td><td class=\"number\">{}</td></tr>\n",
-        html_text(program), times.modules, 1e3 * times.original / count, 1e3 * times.fused / count,
-        times.fused > 0 ? fmt::format("{:.2f} &times; as fast", times.original / times.fused) : "-");
+        "class=\"number\">{:.3f} ms</td>",
+        html_text(program), times.modules, 1e3 * times.original / count, 1e3 * times.fused / count);
+    if (!is_reference)
+      out += fmt::format(
+          "<td class=\"number\">{}</td>",
+          times.fused > 0 ? fmt::format("{:.2f} &times; as fast", times.original / times.fused) : "-");
+    out += "</tr>\n";
   }
-  return out + "</table>\n";
+  return out + "</table></div>\n";
 }
 
 std::string hash_list(const char* title, const std::vector<HashedTensor>& tensors) {
@@ -231,12 +235,16 @@ std::string module_section(std::size_t index, const ModuleResult& m) {
       "class=\"quiet\">{}, {}</span> <span class=\"rho quiet\">rho {}</span></summary>\n<table>\n"
       "<tr><th>check</th><th></th><th>what was seen</th></tr>\n",
       index, m.holds() ? "" : " open", m.holds() ? "good" : "bad", m.holds() ? "holds" : "FAILS",
-      html_text(m.path), html_text(m.program), name_of(m.dtype),
-      rho(std::max(m.original.ratio, m.fused.ratio)));
+      html_text(m.path), html_text(m.claims.empty() ? m.program : m.program + ": " + m.claims),
+      name_of(m.dtype), rho(std::max(m.original.ratio, m.fused.ratio)));
   for (const auto& check : parity_checks(m)) {
     out += fmt::format("<tr><td>{}</td><td class=\"{}\">{}</td><td>{}</td></tr>\n", check.name,
                        check.holds ? "good" : "bad", check.holds ? "ok" : "fails", html_text(check.summary));
   }
+  for (const auto& weight : m.unread)
+    out += fmt::format("<tr><td>never read</td><td class=\"{}\">{}</td><td class=\"path\">{}</td></tr>\n",
+                       weight.differs ? "bad" : "", weight.differs ? "differs" : "bytes alone",
+                       html_text(weight.key));
   out += "</table>\n<table>\n<tr><th>planted fault</th><th>in</th><th>rejected by</th></tr>\n";
   for (const auto& mutant : m.mutants) {
     const std::string by = !mutant.applies ? "does not apply: it changes nothing"
@@ -253,26 +261,34 @@ std::string module_section(std::size_t index, const ModuleResult& m) {
          hash_list("fused weights", m.fused_tensors) + "</details>\n";
 }
 
-std::string provenance(const ParitySubject& subject, const ParityResult& result) {
+std::string row(std::string_view name, std::string_view value) {
+  return fmt::format("<tr><td>{}</td><td class=\"path\">{}</td></tr>\n", html_text(name), html_text(value));
+}
+
+std::string provenance(const ParitySubject& subject, const ParityResult& result, const ReportOrigin& origin) {
   std::string out;
   if (!result.uncovered.empty())
-    out += "<h2>Not compared</h2>\n<table>\n<tr><th>program</th><th>module</th><th>why</th></tr>\n";
+    out +=
+        "<h2>Not compared</h2>\n<div "
+        "class=\"wide\"><table>\n<tr><th>program</th><th>module</th><th>why</th></tr>\n";
   for (const auto& u : result.uncovered)
     out += fmt::format("<tr><td>{}</td><td class=\"path\">{}</td><td>{}</td></tr>\n", html_text(u.program),
                        html_text(u.path), html_text(u.reason));
-  if (!result.uncovered.empty()) out += "</table>\n";
-  out += "<h2>Made with</h2>\n<table>\n<tr><td>tenon</td><td class=\"path\">" TENON_VERSION "</td></tr>\n";
-  out += fmt::format("<tr><td>machine</td><td class=\"path\">{}</td></tr>\n", html_text(result.machine));
-  out += fmt::format("<tr><td>seed</td><td class=\"path\">{}</td></tr>\n", result.seed);
-  for (const auto& rule : subject.rules)
-    out += fmt::format("<tr><td>{}</td><td class=\"path hash\">{}</td></tr>\n", html_text(rule.name),
-                       html_text(rule.hash));
+  if (!result.uncovered.empty()) out += "</table></div>\n";
+  out += "<h2>Made with</h2>\n<table>\n" + row("tenon", TENON_VERSION);
+  if (!origin.date.empty()) out += row("date", origin.date);
+  if (!origin.command.empty()) out += row("command", origin.command);
+  out += row("machine", result.machine) + row("seed", std::to_string(result.seed));
+  out += row("original weights", fingerprint(result, &ModuleResult::original_tensors));
+  out += row("fused weights", fingerprint(result, &ModuleResult::fused_tensors));
+  for (const auto& rule : subject.rules) out += row("rules " + rule.name, rule.hash);
   return out + "</table>\n";
 }
 
 }  // namespace
 
-std::string parity_html(const ParitySubject& subject, const ParityResult& result) {
+std::string parity_html(const ParitySubject& subject, const ParityResult& result,
+                        const ReportOrigin& origin) {
   std::string out = fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
       "content=\"width=device-width, initial-scale=1\">\n<title>{} - parity of "
@@ -285,7 +301,7 @@ std::string parity_html(const ParitySubject& subject, const ParityResult& result
            "<h2>Modules</h2>\n";
     for (std::size_t i = 0; i < result.modules.size(); ++i) out += module_section(i, result.modules[i]);
   }
-  return out + provenance(subject, result) + "</body>\n</html>\n";
+  return out + provenance(subject, result, origin) + "</body>\n</html>\n";
 }
 
 }  // namespace tenon

@@ -7,13 +7,11 @@
 #include <map>
 
 #include "base/text.h"
-#include "checkpoint/dtype.h"
 #include "report/junit.h"
+#include "tensor/dtype.h"
 
 namespace tenon {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string worst_text(const char* side, const Deviation& d) {
   return fmt::format(
@@ -50,61 +48,20 @@ std::string bounded_summary(const ModuleResult& m) {
   return out;
 }
 
-// JSON has no infinities: they are written as text.
-Json number(double value) {
-  if (std::isfinite(value)) return value;
-  return std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
-}
-
-Json deviation_json(const Deviation& d) {
-  return {{"elements", d.elements},
-          {"outside_bound", d.outside},
-          {"without_bound", d.unbounded},
-          {"rho", number(d.ratio)},
-          {"largest_error", number(d.largest_error)},
-          {"rounding_floor", number(d.rounding_floor)},
-          {"worst",
-           {{"value", d.worst.value},
-            {"at", d.worst.at},
-            {"expected", number(d.worst.expected)},
-            {"got", number(d.worst.got)},
-            {"error", number(d.worst.error)},
-            {"bound", number(d.worst.bound)}}},
-          {"rho_histogram", d.ratios},
-          {"ulp_histogram", d.ulps}};
-}
-
-Json tensors_json(const std::vector<HashedTensor>& tensors) {
-  Json out = Json::object();
-  for (const auto& t : tensors) out[t.key] = t.hash;
-  return out;
-}
-
-Json module_json(const ModuleResult& m) {
-  Json checks = Json::object();
-  for (const auto& check : parity_checks(m))
-    checks[check.name] = {{"holds", check.holds}, {"summary", check.summary}};
-  Json mutants = Json::array();
-  for (const auto& mutant : m.mutants) {
-    mutants.push_back({{"name", mutant.name},
-                       {"weight", mutant.weight},
-                       {"applies", mutant.applies},
-                       {"rejected", mutant.killed},
-                       {"rejected_by", mutant.killed_by}});
+// What a module's program does not read, in a line; empty: nothing.
+std::string unread_text(const std::vector<UnreadWeight>& weights) {
+  if (weights.empty()) return "";
+  std::uint64_t bytes = 0;
+  std::vector<std::string> names;
+  std::vector<std::string> wrong;
+  for (const auto& w : weights) {
+    bytes += w.bytes;
+    names.push_back(w.key);
+    if (w.differs) wrong.push_back(w.key);
   }
-  return {{"program", m.program},
-          {"rule", m.rule},
-          {"module", m.path},
-          {"layer", m.layer ? Json(*m.layer) : Json()},
-          {"dtype", name_of(m.dtype)},
-          {"holds", m.holds()},
-          {"checks", checks},
-          {"original", deviation_json(m.original)},
-          {"fused", deviation_json(m.fused)},
-          {"mutants", mutants},
-          {"seconds", {{"original", m.original_seconds}, {"fused", m.fused_seconds}}},
-          {"original_tensors", tensors_json(m.original_tensors)},
-          {"fused_tensors", tensors_json(m.fused_tensors)}};
+  return fmt::format("{} checked by their bytes alone{}: {}", human_bytes(bytes),
+                     wrong.empty() ? "" : fmt::format(", NOT what they should be: {}", join_some(wrong)),
+                     join_some(names));
 }
 
 // The module that fails worst; nullptr where all hold.
@@ -119,15 +76,36 @@ const ModuleResult* worst_module(const ParityResult& result) {
 std::string verdict_text(const ParitySubject& subject, const ParityResult& result) {
   const auto holding = static_cast<std::size_t>(std::count_if(
       result.modules.begin(), result.modules.end(), [](const ModuleResult& m) { return m.holds(); }));
-  if (result.modules.empty()) return fmt::format("{}: FAILS: no module was compared\n", subject.original);
+  if (result.modules.empty() && result.holds())
+    return fmt::format("{}: HOLDS: tensors are only renamed, there is nothing to compute with\n",
+                       subject.original);
+  if (result.modules.empty())
+    return fmt::format(
+        "{}: FAILS: no module was compared{}\n", subject.original,
+        result.changed_bytes > 0 && result.uncovered.empty()
+            ? ": no program says what these tensors compute (docs/module-programs.md teaches it)"
+            : "");
   return fmt::format(
       "{}: {}: {} of {} modules compute the same as the original ({} backend, {} tokens, {} of "
       "weights, {:.1f} s)\n",
-      subject.original, result.holds() ? "HOLDS" : "FAILS", holding, result.modules.size(), result.backend,
-      result.tokens, human_bytes(result.bytes), result.seconds);
+      subject.original, parity_verdict(result), holding, result.modules.size(), result.backend, result.tokens,
+      human_bytes(result.bytes), result.seconds);
 }
 
 }  // namespace
+
+std::string parity_verdict(const ParityResult& result) {
+  if (!result.holds()) return "FAILS";
+  return result.covers() ? "HOLDS" : "HOLDS FOR WHAT WAS COMPARED";
+}
+
+std::string parity_coverage(const ParityResult& result) {
+  std::string out = fmt::format("{} of {} whose elements move were compared by programs",
+                                human_bytes(result.changed_compared), human_bytes(result.changed_bytes));
+  if (result.is_part) out += " (a part was asked for)";
+  const std::string left = unread_text(result.by_bytes_alone);
+  return left.empty() ? out : out + "; " + left;
+}
 
 std::vector<ParityCheck> parity_checks(const ModuleResult& m) {
   const auto [dead, applied] = killed(m);
@@ -157,8 +135,11 @@ ParitySubject parity_subject(const std::string& original, const std::string& fus
   return out;
 }
 
-std::string parity_text(const ParitySubject& subject, const ParityResult& result) {
+std::string parity_text(const ParitySubject& subject, const ParityResult& result, bool all) {
+  constexpr std::size_t kFew = 8;
+  const bool in_full = all || result.modules.size() <= kFew;
   std::string out = verdict_text(subject, result);
+  out += "coverage: " + parity_coverage(result) + "\n";
   if (const ModuleResult* const worst = worst_module(result)) {
     const Deviation& d = worst->fused.holds() ? worst->original : worst->fused;
     out += fmt::format("worst: {} of {}{}: {}\n", worst->path, worst->program,
@@ -167,38 +148,18 @@ std::string parity_text(const ParitySubject& subject, const ParityResult& result
   }
   for (const auto& m : result.modules) {
     out +=
-        fmt::format("\n{} {} ({}, {})\n", m.holds() ? "holds" : "FAILS", m.path, m.program, name_of(m.dtype));
+        fmt::format("{}{} {} ({}{}, {})\n", m.holds() && !in_full ? "" : "\n", m.holds() ? "holds" : "FAILS",
+                    m.path, m.program, m.claims.empty() ? "" : ": " + m.claims, name_of(m.dtype));
+    if (!m.unread.empty()) out += fmt::format("  never read: {}\n", unread_text(m.unread));
+    if (m.holds() && !in_full) continue;
     for (const auto& check : parity_checks(m))
       out += fmt::format("  {:8}  {}  {}\n", check.name, check.holds ? "ok   " : "FAILS", check.summary);
   }
+  if (!in_full) out += "(-v shows the checks of modules that hold)\n";
   if (!result.uncovered.empty()) out += "\nNot compared:\n";
   for (const auto& u : result.uncovered)
     out += fmt::format("  {}{}: {}\n", u.program, u.path.empty() ? "" : " at " + u.path, u.reason);
   return out;
-}
-
-Json parity_json(const ParitySubject& subject, const ParityResult& result) {
-  Json rules = Json::array();
-  for (const auto& rule : subject.rules) rules.push_back({{"name", rule.name}, {"hash", rule.hash}});
-  Json modules = Json::array();
-  for (const auto& m : result.modules) modules.push_back(module_json(m));
-  Json uncovered = Json::array();
-  for (const auto& u : result.uncovered)
-    uncovered.push_back({{"program", u.program}, {"module", u.path}, {"reason", u.reason}});
-  return {{"tenon", TENON_VERSION},
-          {"report", "parity"},
-          {"holds", result.holds()},
-          {"original", subject.original},
-          {"fused", subject.fused.empty() ? Json() : Json(subject.fused)},
-          {"backend", result.backend},
-          {"machine", result.machine},
-          {"weight_bytes", result.bytes},
-          {"tokens", result.tokens},
-          {"seed", result.seed},
-          {"seconds", result.seconds},
-          {"rules", rules},
-          {"modules", modules},
-          {"not_compared", uncovered}};
 }
 
 std::string parity_junit(const ParityResult& result) {
@@ -206,12 +167,25 @@ std::string parity_junit(const ParityResult& result) {
   for (const auto& m : result.modules) {
     for (const auto& check : parity_checks(m)) {
       JUnitCase test;
-      test.group = m.program + "." + m.path;
-      test.name = check.name;
+      test.group = m.program;
+      // Dashboards list by name alone.
+      test.name = m.path + " " + check.name;
+      // The checks of a module are made together: their time stands with the first.
+      if (check.name == "bytes") test.seconds = m.check_seconds;
       test.state = check.holds ? JUnitCase::State::kPassed : JUnitCase::State::kFailed;
       (check.holds ? test.output : test.message) = check.summary;
+      if (check.name == "bytes" && !m.unread.empty()) test.output += "; never read: " + unread_text(m.unread);
+      if (check.name == "bounded" && !m.claims.empty()) test.output += "; compared: " + m.claims;
       cases.push_back(std::move(test));
     }
+  }
+  if (!result.modules.empty()) {
+    JUnitCase coverage;
+    coverage.group = "parity";
+    coverage.name = "coverage";
+    coverage.state = result.covers() ? JUnitCase::State::kPassed : JUnitCase::State::kFailed;
+    (result.covers() ? coverage.output : coverage.message) = parity_coverage(result);
+    cases.push_back(std::move(coverage));
   }
   if (cases.empty()) {
     JUnitCase none;

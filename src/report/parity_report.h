@@ -4,15 +4,17 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "parity/parity.h"
+#include "parity/result.h"
 #include "rules/rule_set.h"
 
 namespace tenon {
 
 /// Between what was compared, and by which rules.
 struct ParitySubject {
-  std::string original;  // paths, as the user gave them
-  std::string fused;     // empty: the fused weights are those that the plan makes
+  /// paths, as the user gave them
+  std::string original;
+  /// empty: the fused weights are those that the plan makes
+  std::string fused;
   std::vector<RuleRecord> rules;
 };
 
@@ -26,9 +28,17 @@ struct ParityCheck {
 };
 std::vector<ParityCheck> parity_checks(const ModuleResult& module);
 
-std::string parity_text(const ParitySubject& subject, const ParityResult& result);
+/// HOLDS, HOLDS FOR WHAT WAS COMPARED (elements move that no program reads) or FAILS.
+std::string parity_verdict(const ParityResult& result);
+/// How much of what the conversion moves was compared, in a line.
+std::string parity_coverage(const ParityResult& result);
+
+/// `all`: the checks of every module, else of those that fail where there are many.
+std::string parity_text(const ParitySubject& subject, const ParityResult& result, bool all = false);
 /// Everything: report.json.
 nlohmann::ordered_json parity_json(const ParitySubject& subject, const ParityResult& result);
+/// The schema of parity_json().
+nlohmann::ordered_json parity_schema();
 /// A test case for each check of each module: junit.xml.
 std::string parity_junit(const ParityResult& result);
 

@@ -26,14 +26,15 @@ tr + tr td { border-top: 1px solid var(--line); }
 .checks b { display: block; font-size: 1rem; color: var(--good); } .checks .fails b { color: var(--bad); }
 .checks span { display: block; color: var(--quiet); line-height: 1.35; margin: .1rem 0 .3rem; }
 .wide { overflow-x: auto; }
-.map td, .map th { padding: 2px; border: 0; text-align: center; }
-.map th.row { text-align: right; padding-right: .6rem; white-space: nowrap; vertical-align: middle; }
-.map a { display: block; min-width: 2.9rem; padding: .3rem .2rem; border-radius: 3px; color: #10151a; text-decoration: none;
-  font: .78rem ui-monospace, "DejaVu Sans Mono", monospace; } .map a + a { margin-top: 2px; }
+h3 { font-size: .86rem; font-weight: 600; margin: .8rem 0 .25rem; color: var(--quiet); }
+.map { display: flex; flex-wrap: wrap; gap: 3px; }
+.map a { display: block; width: 3.4rem; padding: .2rem .2rem .3rem; border-radius: 3px; color: #10151a; text-align: center;
+  text-decoration: none; font: .78rem ui-monospace, "DejaVu Sans Mono", monospace; }
+.map span { display: block; font-size: .68rem; opacity: .75; }
 .map a:hover { outline: 2px solid var(--ink); }
 .map a.fails { outline: 3px solid var(--bad); outline-offset: -3px; font-weight: 700; }
 a:focus-visible, summary:focus-visible { outline: 3px solid var(--one); outline-offset: 2px; }
-.bars { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem 3rem; align-items: start; }
+.bars { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1rem 3rem; align-items: start; }
 .bars table { width: 100%; } .bars caption { text-align: left; font-weight: 600; font-size: .9rem; padding-bottom: .3rem; }
 .bars td, .bars tr + tr td { padding: .12rem 0 .12rem .8rem; border: 0; font-size: .82rem; vertical-align: middle; }
 .bars th { padding: .12rem 0; font-size: .78rem; font-weight: 500; white-space: nowrap; }

@@ -3,29 +3,24 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/fields.h"
 #include "base/text.h"
 #include "report/table.h"
+#include "rules/operations/layout_operation.h"
 
 namespace tenon {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string first_of(const std::vector<std::string>& names) {
-  return join_some(names, 2);
+std::string folders_text(const Library& library) {
+  std::vector<std::string> all;
+  for (const auto& folder : library.folders()) all.push_back(folder.string());
+  return fmt::format("{}", fmt::join(all, ", "));
 }
 
-Json heads_json(const std::vector<RuleFile>& files) {
-  Json out = Json::array();
-  for (const auto& file : files) {
-    out.push_back({{"name", file.name},
-                   {"about", file.about},
-                   {"origin", file.origin},
-                   {"model_type", file.applies_to.model_types},
-                   {"architectures", file.applies_to.architectures},
-                   {"file", file.path.string()}});
-  }
-  return out;
+std::string first_of(const std::vector<std::string>& names) {
+  return join_some(names, 2);
 }
 
 // "by include of qwen2_moe in qwen3_moe": how a transform got into the list, "" where it is the file's own.
@@ -59,23 +54,30 @@ std::string transform_text(const Transform& transform) {
   return out;
 }
 
-Json transform_json(const Transform& transform) {
-  Json operations = Json::array();
-  for (const auto& operation : transform.operations) operations.push_back(to_string(operation));
-  Json out = {{"id", transform.id()},
-              {"kind", name_of(transform.kind)},
-              {"rule", transform.rule},
-              {"file", transform.place.file},
-              {"line", transform.place.line},
-              {"included_from", transform.included_from},
-              {"source_patterns", transform.source_patterns},
-              {"target_patterns", transform.target_patterns},
-              {"operations", operations},
-              {"forward_only", transform.forward_only}};
-  if (transform.scope) {
-    out["scope_prefix"] = transform.scope->scope_prefix;
-    out["base_model_prefix"] = transform.scope->base_model_prefix;
-  }
+// A rule file, and its transforms as one list.
+struct ShownRules {
+  const RuleFile& file;
+  const RuleSet& flat;
+};
+
+std::optional<std::string> scope_member(const Transform& transform, std::string Scope::*member) {
+  return transform.scope ? std::optional((*transform.scope).*member) : std::nullopt;
+}
+
+// As written where no config says what it is.
+std::optional<std::string> number_member(const std::optional<Number>& number) {
+  if (!number) return std::nullopt;
+  return number->value ? std::to_string(*number->value) : number->text;
+}
+
+std::string part_text(const ModelPart& part) {
+  std::string out = part.inserts ? "puts the part in at " : "takes out the part at ";
+  out += part.module;
+  if (const auto from = number_member(part.from)) out += fmt::format(", from item {} on", *from);
+  if (const auto below = number_member(part.below)) out += fmt::format(", below item {}", *below);
+  if (!part.keys.empty()) out += fmt::format(", with {}", join_some(part.keys, 20));
+  if (!part.except.empty()) out += fmt::format(", without {}", join_some(part.except, 20));
+  if (part.config != ".") out += fmt::format("; its config.json is {}", part.config);
   return out;
 }
 
@@ -95,7 +97,9 @@ std::string head_text(const RuleFile& file) {
     line("position", file.before ? "before the model's transforms" : "after the model's transforms");
   line("filters out", join_some(file.filters, 20));
   for (const auto& submodel : file.submodels) {
-    line("sub-model", fmt::format("{} at {}", submodel.config_path, submodel.module));
+    line("sub-model",
+         fmt::format("{} at {}", submodel.config_path == "." ? "all of config.json" : submodel.config_path,
+                     submodel.module));
   }
   return out;
 }
@@ -111,6 +115,177 @@ std::string edit_text(const ConfigChange& change) {
 
 }  // namespace
 
+template <>
+struct FieldsOf<RuleFile> {
+  static std::vector<Field<RuleFile>> fields() {
+    return {
+        field<RuleFile>(
+            "name", [](const RuleFile& f) { return f.name; }, "As --rules and --fuse take it"),
+        field<RuleFile>(
+            "about", [](const RuleFile& f) { return f.about; }, "What it is for"),
+        field<RuleFile>(
+            "origin", [](const RuleFile& f) { return f.origin; }, "Where its transforms come from"),
+        field<RuleFile>(
+            "model_type", [](const RuleFile& f) { return f.applies_to.model_types; },
+            "Of config.json, for which it is found"),
+        field<RuleFile>(
+            "architectures", [](const RuleFile& f) { return f.applies_to.architectures; },
+            "Of config.json, likewise"),
+        field<RuleFile>(
+            "file", [](const RuleFile& f) { return f.path.string(); }, "The rule file"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<Library> {
+  static std::vector<Field<Library>> fields() {
+    return {
+        field<Library>(
+            "folder", [](const Library& l) { return l.folder().string(); },
+            "The folder of the rule library, the first of several"),
+        field<Library>(
+            "folders",
+            [](const Library& l) {
+              std::vector<std::string> all;
+              for (const auto& folder : l.folders()) all.push_back(folder.string());
+              return all;
+            },
+            "Its folders, in the order in which names are looked for"),
+        field<Library>(
+            "models", [](const Library& l) -> const std::vector<RuleFile>& { return l.models(); },
+            "A rule file for each kind of model"),
+        field<Library>(
+            "fusions", [](const Library& l) -> const std::vector<RuleFile>& { return l.families(); },
+            "Fusion families"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<Transform> {
+  static std::vector<Field<Transform>> fields() {
+    return {
+        field<Transform>(
+            "id", [](const Transform& t) { return t.id(); }, "Rule file and number"),
+        field<Transform>(
+            "kind", [](const Transform& t) { return std::string(name_of(t.kind)); },
+            "WeightRenaming, WeightConverter or PrefixChange"),
+        field<Transform>("rule", &Transform::rule, "The rule file that it stands in"),
+        field<Transform>(
+            "file", [](const Transform& t) { return t.place.file; }, "Its path"),
+        field<Transform>(
+            "line", [](const Transform& t) { return t.place.line; }, "Where it stands there"),
+        field<Transform>("included_from", &Transform::included_from,
+                         "How it came into the list: rule files, innermost first"),
+        field<Transform>("source_patterns", &Transform::source_patterns, "Regular expressions of keys"),
+        field<Transform>("target_patterns", &Transform::target_patterns, "What they become"),
+        field<Transform>(
+            "operations",
+            [](const Transform& t) {
+              std::vector<std::string> operations;
+              for (const auto& operation : t.operations) operations.push_back(to_string(operation));
+              return operations;
+            },
+            "What is done to the tensors, in order"),
+        field<Transform>("forward_only", &Transform::forward_only, "It has no way back"),
+        field<Transform>(
+            "scope_prefix", [](const Transform& t) { return scope_member(t, &Scope::scope_prefix); },
+            "Of a sub-model: it sees keys below this alone"),
+        field<Transform>(
+            "base_model_prefix",
+            [](const Transform& t) { return scope_member(t, &Scope::base_model_prefix); },
+            "Of a sub-model: what stands before that"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<DropRule> {
+  static std::vector<Field<DropRule>> fields() {
+    return {
+        field<DropRule>("keys", &DropRule::keys, "Globs"),
+        field<DropRule>("reason", &DropRule::reason, "Why"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<ModelPart> {
+  static std::vector<Field<ModelPart>> fields() {
+    return {
+        field<ModelPart>("inserts", &ModelPart::inserts, "It is put into the whole; else it is taken out"),
+        field<ModelPart>("module", &ModelPart::module, "Where it stands in the whole"),
+        field<ModelPart>("as", &ModelPart::name, "What that is called in the part"),
+        field<ModelPart>(
+            "from", [](const ModelPart& p) { return number_member(p.from); },
+            "Of a list: only items from this number on"),
+        field<ModelPart>(
+            "below", [](const ModelPart& p) { return number_member(p.below); },
+            "Of a list: only items below this number"),
+        field<ModelPart>("keys", &ModelPart::keys, "Globs of what else is of the part"),
+        field<ModelPart>("except", &ModelPart::except, "Globs of what is not"),
+        field<ModelPart>("config", &ModelPart::config, "The part's config.json in the whole's"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<ConfigChange> {
+  static std::vector<Field<ConfigChange>> fields() {
+    return {
+        field<ConfigChange>("path", &ConfigChange::path, "Dotted"),
+        field<ConfigChange>(
+            "value", [](const ConfigChange& c) { return OrNull<nlohmann::ordered_json>{c.value}; },
+            "What it is set to; null: it is removed"),
+    };
+  }
+};
+
+template <>
+struct FieldsOf<ShownRules> {
+  static std::vector<Field<ShownRules>> fields() {
+    return {
+        field<ShownRules>(
+            "name", [](const ShownRules& r) { return r.file.name; }, "As --rules and --fuse take it"),
+        field<ShownRules>(
+            "about", [](const ShownRules& r) { return r.file.about; }, "What it is for"),
+        field<ShownRules>(
+            "origin", [](const ShownRules& r) { return r.file.origin; }, "Where its transforms come from"),
+        field<ShownRules>(
+            "model_type", [](const ShownRules& r) { return r.file.applies_to.model_types; },
+            "Of config.json, for which it is found"),
+        field<ShownRules>(
+            "architectures", [](const ShownRules& r) { return r.file.applies_to.architectures; },
+            "Of config.json, likewise"),
+        field<ShownRules>(
+            "file", [](const ShownRules& r) { return r.file.path.string(); }, "The rule file"),
+        field<ShownRules>(
+            "family", [](const ShownRules& r) { return r.file.is_family; }, "It is a fusion family"),
+        field<ShownRules>(
+            "hash", [](const ShownRules& r) { return r.file.hash; }, "Of the bytes of the file"),
+        field<ShownRules>(
+            "transforms",
+            [](const ShownRules& r) -> const std::vector<Transform>& {
+              return transforms_of(r.file, r.flat);
+            },
+            "In the order in which they apply"),
+        field<ShownRules>(
+            "drop", [](const ShownRules& r) { return r.file.is_family ? r.file.drops : r.flat.drops; },
+            "Keys that may be left out"),
+        field<ShownRules>(
+            "part", [](const ShownRules& r) { return r.file.is_family ? std::nullopt : r.flat.part; },
+            "A part that is taken out of the model, or put into it"),
+        field<ShownRules>(
+            "config",
+            [](const ShownRules& r) {
+              return r.file.is_family ? r.file.config_changes : r.flat.config_changes;
+            },
+            "Changes to config.json"),
+    };
+  }
+};
+
 std::string rules_list_text(const Library& library) {
   Table models({{"rules"}, {"model types"}, {"about"}});
   for (const auto& file : library.models()) {
@@ -120,13 +295,15 @@ std::string rules_list_text(const Library& library) {
   for (const auto& file : library.families()) families.add({file.name, file.about});
   return models.text() + "\n" + families.text() +
          fmt::format("\n{} rule files and {} fusion families in {}\n", library.models().size(),
-                     library.families().size(), library.folder().string());
+                     library.families().size(), folders_text(library));
 }
 
 Json rules_list_json(const Library& library) {
-  return {{"folder", library.folder().string()},
-          {"models", heads_json(library.models())},
-          {"fusions", heads_json(library.families())}};
+  return document_of(library);
+}
+
+Json rules_list_schema() {
+  return document_schema<Library>("tenon rules list --json");
 }
 
 std::string rules_show_text(const RuleFile& file, const RuleSet& flat) {
@@ -135,6 +312,7 @@ std::string rules_show_text(const RuleFile& file, const RuleSet& flat) {
   out += fmt::format("\n{} transform{}, in the order in which they apply:\n", transforms.size(),
                      transforms.size() == 1 ? "" : "s");
   for (const auto& transform : transforms) out += transform_text(transform);
+  if (flat.part) out += fmt::format("  {}\n", part_text(*flat.part));
   const auto& drops = file.is_family ? file.drops : flat.drops;
   for (const auto& drop : drops)
     out += fmt::format("  may leave out {} ({})\n", join_some(drop.keys, 20), drop.reason);
@@ -144,21 +322,11 @@ std::string rules_show_text(const RuleFile& file, const RuleSet& flat) {
 }
 
 Json rules_show_json(const RuleFile& file, const RuleSet& flat) {
-  Json out = heads_json({file}).front();
-  out["family"] = file.is_family;
-  out["hash"] = file.hash;
-  out["transforms"] = Json::array();
-  for (const auto& transform : transforms_of(file, flat))
-    out["transforms"].push_back(transform_json(transform));
-  out["drop"] = Json::array();
-  for (const auto& drop : file.is_family ? file.drops : flat.drops) {
-    out["drop"].push_back({{"keys", drop.keys}, {"reason", drop.reason}});
-  }
-  out["config"] = Json::array();
-  for (const auto& change : file.is_family ? file.config_changes : flat.config_changes) {
-    out["config"].push_back({{"path", change.path}, {"value", change.value ? *change.value : Json(nullptr)}});
-  }
-  return out;
+  return document_of(ShownRules{file, flat});
+}
+
+Json rules_show_schema() {
+  return document_schema<ShownRules>("tenon rules show --json");
 }
 
 }  // namespace tenon

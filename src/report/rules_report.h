@@ -13,9 +13,15 @@ namespace tenon {
 std::string rules_list_text(const Library& library);
 nlohmann::ordered_json rules_list_json(const Library& library);
 
+/// The schema of rules_list_json().
+nlohmann::ordered_json rules_list_schema();
+
 /// `flat` is what flatten() makes of `file`; of a family it is empty, and the family's own transforms are
 /// shown.
 std::string rules_show_text(const RuleFile& file, const RuleSet& flat);
 nlohmann::ordered_json rules_show_json(const RuleFile& file, const RuleSet& flat);
+
+/// The schema of rules_show_json().
+nlohmann::ordered_json rules_show_schema();
 
 }  // namespace tenon

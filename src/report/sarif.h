@@ -14,6 +14,8 @@ struct SarifRule {
   std::string id;
   std::string about;
   Severity severity = Severity::kError;
+  /// what to do
+  std::string advice = {};
 };
 
 /// One run of `tool` with its findings as results. Every id among `findings` has its rule in `rules`. Paths

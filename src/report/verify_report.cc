@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "report/verify_fields.h"
 
 namespace tenon {
 
@@ -24,20 +25,11 @@ std::string verify_text(const VerifyReport& report) {
 }
 
 nlohmann::ordered_json verify_json(const VerifyReport& report) {
-  nlohmann::ordered_json out = {{"directory", report.directory},
-                                {"against", report.against},
-                                {"verified", report.findings.empty()},
-                                {"tensors", report.tensors},
-                                {"side_files", report.side_files},
-                                {"bytes", report.bytes},
-                                {"bytes_from_memory", report.bytes_from_memory},
-                                {"hashed", report.hashed},
-                                {"sha256", report.sha256},
-                                {"findings", nlohmann::ordered_json::array()}};
-  for (const auto& finding : report.findings) {
-    out["findings"].push_back({{"key", finding.key}, {"what", finding.what}});
-  }
-  return out;
+  return document_of(report);
+}
+
+nlohmann::ordered_json verify_schema() {
+  return document_schema<VerifyReport>("tenon verify --json");
 }
 
 }  // namespace tenon

@@ -8,8 +8,13 @@
 #include <set>
 
 #include "base/text.h"
-#include "rules/expression.h"
+#include "rules/invert.h"
 #include "rules/key_rewriter.h"
+#include "rules/language/expression.h"
+#include "rules/operations/bundles.h"
+#include "rules/operations/layout_operation.h"
+#include "rules/pattern.h"
+#include "rules/qualifier.h"
 #include "rules/resolve.h"
 
 namespace tenon {
@@ -17,7 +22,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Modules = std::set<std::string, std::less<>>;
-using Shapes = std::map<std::string, const Shape*, std::less<>>;
 
 // Drops the transforms whose patterns the family's filters find.
 void filter_transforms(const RuleFile& family, RuleSet& set) {
@@ -31,6 +35,7 @@ void filter_transforms(const RuleFile& family, RuleSet& set) {
   for (auto& t : set.transforms) {
     if (hit(t.source_patterns) || hit(t.target_patterns)) {
       set.notes.push_back(fmt::format("{}: leaves out {}", family.name, describe(t)));
+      set.filtered.push_back(std::move(t));
     } else {
       kept.push_back(std::move(t));
     }
@@ -39,12 +44,39 @@ void filter_transforms(const RuleFile& family, RuleSet& set) {
   set.transforms = std::move(kept);
 }
 
-void check_conflicts(const RuleFile& family, const RuleSet& set, Diagnostics& diagnostics) {
+bool do_the_same(const Transform& a, const Transform& b) {
+  return a.source_patterns == b.source_patterns && a.target_patterns == b.target_patterns &&
+         std::equal(a.operations.begin(), a.operations.end(), b.operations.begin(), b.operations.end(),
+                    [](const Operation& x, const Operation& y) { return name_of(x) == name_of(y); });
+}
+
+// Modules of which an earlier family does what this one would do are that one's.
+void leave_to_others(const RuleFile& family, const RuleSet& set, Modules& modules, Diagnostics& diagnostics) {
+  const bool had_some = !modules.empty();
   for (const auto& mine : family.transforms) {
     for (const auto& other : set.transforms) {
-      if (mine.source_patterns != other.source_patterns) continue;
+      if (!other.from_family || !other.modules || !do_the_same(mine, other)) continue;
+      for (const auto& module : *other.modules) modules.erase(module);
+    }
+  }
+  if (had_some && modules.empty())
+    diagnostics.error("family-unmatched"_id, family.fusable->place,
+                      fmt::format("what family '{}' would do is done by another already", family.name));
+}
+
+// Families of other modules are none of each other's.
+bool are_apart(const Modules* a, const Modules* b) {
+  return a != nullptr && b != nullptr &&
+         std::none_of(a->begin(), a->end(), [&](const std::string& module) { return b->contains(module); });
+}
+
+void check_conflicts(const RuleFile& family, const Modules* modules, const RuleSet& set,
+                     Diagnostics& diagnostics) {
+  for (const auto& mine : family.transforms) {
+    for (const auto& other : set.transforms) {
+      if (mine.source_patterns != other.source_patterns || are_apart(modules, other.modules.get())) continue;
       diagnostics.error(
-          mine.place,
+          "family-conflict"_id, mine.place,
           fmt::format("family '{}' is in conflict with {}: both take {}", family.name, describe(other),
                       fmt::join(mine.source_patterns, ", ")),
           "Only the first of them would ever apply: use one of the two, or filter the other out.");
@@ -93,77 +125,75 @@ bool any_matches(const std::vector<std::string>& globs, const std::string& modul
                      [&](const auto& glob) { return module_matches(glob, module); });
 }
 
-class Qualifier {
- public:
-  Qualifier(const Fusable& fusable, const Shapes& tensors, const Json& config)
-      : fusable_(fusable), tensors_(tensors), config_(config) {}
-
-  // Why the module cannot be fused, or "" where it can. Nothing at all where it holds none of the tensors:
-  // then the glob just matched a module of another make.
-  std::optional<std::string> obstacle(const std::string& module) {
-    bool holds_any = false;
-    std::string reason;
-    for (const auto& wanted : fusable_.tensors) {
-      const auto found = tensors_.find(below(module, wanted.name));
-      if (found == tensors_.end()) {
-        if (!wanted.optional && reason.empty()) reason = fmt::format("it has no {}", wanted.name);
-        continue;
-      }
-      holds_any = true;
-      if (reason.empty()) reason = misfit(wanted, *found->second);
+// ".qkv_proj.weight" of the pattern `\.qkv_proj\.weight$`: what the family makes below a module; nothing
+// where a number or a group is in it.
+std::vector<std::string> names_made(const RuleFile& family) {
+  std::vector<std::string> out;
+  for (const Transform& t : family.transforms) {
+    for (const auto& pattern : t.target_patterns) {
+      std::string text = target_as_text(pattern).text;
+      if (text.starts_with('.') && text.find_first_of("*\\") == std::string::npos)
+        out.push_back(std::move(text));
     }
-    if (!holds_any) return std::nullopt;
-    for (const auto& name : fusable_.absent) {
-      if (reason.empty() && tensors_.contains(below(module, name))) reason = fmt::format("it has {}", name);
+  }
+  return out;
+}
+
+// What stands against taking the tensor apart by these operations; "" where nothing does.
+std::string misfit_of(const Transform& back, std::uint32_t index, const Tensor& tensor) {
+  std::vector<Entry> entries{{false, 0, {}, {identity_view(index, tensor.dtype, tensor.shape)}, {}}};
+  const Facts known;
+  const std::vector<LayoutAssumption> none;
+  Facts found;
+  std::vector<std::string> notes;
+  std::vector<CutOff> cuts;
+  OperationContext context{back, tensor.key, false, known, none, found, notes, cuts, 0, tensor.key};
+  try {
+    for (std::size_t i = 0; i < back.operations.size(); ++i) {
+      context.position = back.operations.size() - 1 - i;
+      apply_operation(back.operations[i], context, entries);
     }
-    return reason.empty() ? incomplete_group(module) : reason;
+  } catch (const OperationError& error) {
+    return error.id == "rule-op-parts" ? error.message : "";
   }
+  return "";
+}
 
- private:
-  static std::string below(const std::string& module, const std::string& name) {
-    return module.empty() ? name : module + "." + name;
-  }
+// Why a module that holds nothing of what the family takes is left alone: it has what the family makes.
+std::string has_already(const std::string& module, const std::vector<std::string>& names,
+                        const Shapes& tensors) {
+  const auto found = std::find_if(names.begin(), names.end(),
+                                  [&](const auto& name) { return tensors.contains(module + name); });
+  return found == names.end() ? "" : fmt::format("it has {} already", found->substr(1));
+}
 
-  std::string misfit(const FusableTensor& wanted, const Shape& shape) {
-    const bool rank_known = wanted.rank || !wanted.shape.empty();
-    const std::size_t rank = wanted.rank ? static_cast<std::size_t>(*wanted.rank) : wanted.shape.size();
-    if (rank_known && shape.size() != rank) {
-      return fmt::format("{} has {} dimensions, not {}", wanted.name, shape.size(), rank);
+// On the way back without a manifest: modules with a tensor of the family's name that does not come apart as
+// the family's do (another attention's qkv_proj, of other sizes).
+void leave_misfits_alone(const Checkpoint& checkpoint, const std::string& name,
+                         std::vector<Transform>& transforms, RuleSet& set) {
+  Modules misfits;
+  std::string why;
+  for (const Transform& t : transforms) {
+    if (t.kind != TransformKind::kWeightConverter) continue;
+    const Transform back = invert(t);
+    if (back.source_patterns.size() != 1) continue;
+    KeyRewriter rewriter(back);
+    for (std::uint32_t i = 0; i < checkpoint.tensors.size(); ++i) {
+      const Tensor& tensor = checkpoint.tensors[i];
+      const auto rewrite = tensor.key.ends_with(".weight") ? rewriter.apply(tensor.key) : std::nullopt;
+      if (!rewrite) continue;
+      std::string problem = misfit_of(back, i, tensor);
+      if (problem.empty()) continue;
+      misfits.insert(tensor.key.substr(0, rewrite->at));
+      if (why.empty()) why = std::move(problem);
     }
-    for (std::size_t i = 0; i < wanted.shape.size(); ++i) {
-      if (!wanted.shape[i]) continue;
-      const std::int64_t extent = value_of(*wanted.shape[i]);
-      if (shape[i] != extent) {
-        return fmt::format("{} is {}, dimension {} should be {} ({})", wanted.name, to_string(shape), i,
-                           extent, wanted.shape[i]->text);
-      }
-    }
-    return "";
   }
-
-  std::int64_t value_of(const Number& n) {
-    if (n.value) return *n.value;
-    const auto [at, fresh] = values_.try_emplace(n.text, 0);
-    if (fresh) at->second = evaluate_integer(n.text, config_, n.place);
-    return at->second;
-  }
-
-  std::string incomplete_group(const std::string& module) const {
-    for (const auto& group : fusable_.together) {
-      const auto held = std::count_if(group.begin(), group.end(),
-                                      [&](const auto& n) { return tensors_.contains(below(module, n)); });
-      if (held != 0 && held != static_cast<std::ptrdiff_t>(group.size())) {
-        return fmt::format("it has some but not all of {}", fmt::join(group, ", "));
-      }
-    }
-    return "";
-  }
-
-  const Fusable& fusable_;
-  const Shapes& tensors_;
-  const Json& config_;
-  std::map<std::string, std::int64_t> values_;
-};
+  if (misfits.empty()) return;
+  set.notes.push_back(
+      fmt::format("{}: leaves {} alone: {}", name, join_some({misfits.begin(), misfits.end()}, 3), why));
+  const auto shared = std::make_shared<const Modules>(std::move(misfits));
+  for (Transform& t : transforms) t.left_alone = shared;
+}
 
 Modules qualifying_modules(const RuleFile& family, const Shapes& tensors, const Json& config, RuleSet& set,
                            Diagnostics& diagnostics) {
@@ -177,17 +207,21 @@ Modules qualifying_modules(const RuleFile& family, const Shapes& tensors, const 
     } catch (const UserError&) {  // an absent key makes the condition false
     }
     if (!holds) {
-      diagnostics.error(fusable.place,
+      diagnostics.error("family-condition"_id, fusable.place,
                         fmt::format("family '{}' wants {}, which does not hold", family.name, condition));
       return out;
     }
   }
   Qualifier qualifier(fusable, tensors, config);
+  const std::vector<std::string> made = names_made(family);
   std::map<std::string, std::vector<std::string>> left_alone;
   for (const auto& module : modules_of(tensors)) {
     if (!any_matches(fusable.modules, module) || any_matches(fusable.except, module)) continue;
-    const auto obstacle = qualifier.obstacle(module);
-    if (!obstacle) continue;
+    auto obstacle = qualifier.obstacle(module);
+    if (!obstacle) {
+      obstacle = has_already(module, made, tensors);
+      if (obstacle->empty()) continue;
+    }
     if (obstacle->empty()) {
       out.insert(module);
     } else {
@@ -203,7 +237,7 @@ Modules qualifying_modules(const RuleFile& family, const Shapes& tensors, const 
     std::string hint = fmt::format("It looks for {}.", fmt::join(fusable.modules, ", "));
     for (const auto& [reason, modules] : left_alone)
       hint += fmt::format(" {}: {}.", join_some(modules, 2), reason);
-    diagnostics.error(fusable.place,
+    diagnostics.error("family-unmatched"_id, fusable.place,
                       fmt::format("family '{}' fits no module of this checkpoint", family.name), hint);
   }
   return out;
@@ -222,7 +256,8 @@ void check_siblings(const RuleFile& family, const Shapes& tensors, Diagnostics& 
   for (const auto& glob : fuse.modules) {
     if (split(glob).first != parent_glob) {
       diagnostics.error(
-          fuse.place, fmt::format("'{}' and '{}' have different parents", fuse.modules.front(), glob),
+          "family-siblings"_id, fuse.place,
+          fmt::format("'{}' and '{}' have different parents", fuse.modules.front(), glob),
           "Modules that become one are siblings: give globs that differ in their last part only.");
       return;
     }
@@ -240,7 +275,7 @@ void check_siblings(const RuleFile& family, const Shapes& tensors, Diagnostics& 
     const bool found =
         std::any_of(held.begin(), held.end(), [&](const auto& h) { return h.second.contains(child); });
     if (!found) {
-      diagnostics.error(fuse.place,
+      diagnostics.error("family-unmatched"_id, fuse.place,
                         fmt::format("'{}.{}' matches no module of this checkpoint", parent_glob, child));
     }
   }
@@ -248,7 +283,8 @@ void check_siblings(const RuleFile& family, const Shapes& tensors, Diagnostics& 
   for (const auto& [parent, have] : held) {
     for (const auto& child : children) {
       if (!have.contains(child))
-        diagnostics.error(fuse.place, fmt::format("'{}' has no '{}' to fuse", parent, child));
+        diagnostics.error("family-siblings"_id, fuse.place,
+                          fmt::format("'{}' has no '{}' to fuse", parent, child));
     }
   }
 }
@@ -258,17 +294,18 @@ void check_siblings(const RuleFile& family, const Shapes& tensors, Diagnostics& 
 void apply_family(const RuleFile& family, Layout to, const Checkpoint& checkpoint, RuleSet& set,
                   Diagnostics& diagnostics) {
   filter_transforms(family, set);
-  check_conflicts(family, set, diagnostics);
   std::shared_ptr<const Modules> modules;
   if (to == Layout::kFused && (family.fusable || family.fuse)) {
     std::vector<std::string> storage;
     const Shapes tensors = tensors_met(family, checkpoint, set, storage);
     if (family.fuse) check_siblings(family, tensors, diagnostics);
     if (family.fusable) {
-      modules = std::make_shared<const Modules>(
-          qualifying_modules(family, tensors, checkpoint.config, set, diagnostics));
+      Modules qualified = qualifying_modules(family, tensors, checkpoint.config, set, diagnostics);
+      leave_to_others(family, set, qualified, diagnostics);
+      modules = std::make_shared<const Modules>(std::move(qualified));
     }
   }
+  check_conflicts(family, modules.get(), set, diagnostics);
   // With no module to work on there is nothing that a config value could be missing for.
   const bool idle = modules != nullptr && modules->empty();
   std::vector<Transform> added;
@@ -278,6 +315,8 @@ void apply_family(const RuleFile& family, Layout to, const Checkpoint& checkpoin
     resolve(t, checkpoint.config, diagnostics);
     added.push_back(std::move(t));
   }
+  if (to == Layout::kOriginal && !checkpoint.manifest && !diagnostics.has_errors())
+    leave_misfits_alone(checkpoint, family.name, added, set);
   // A family that goes before the model's own rules still goes behind the families given before it.
   auto at = set.transforms.end();
   if (family.before) {
@@ -288,6 +327,7 @@ void apply_family(const RuleFile& family, Layout to, const Checkpoint& checkpoin
   set.files.push_back(family);
   set.families.push_back(family);
   set.drops.insert(set.drops.end(), family.drops.begin(), family.drops.end());
+  set.copies.insert(set.copies.end(), family.copies.begin(), family.copies.end());
   set.config_changes.insert(set.config_changes.end(), family.config_changes.begin(),
                             family.config_changes.end());
 }

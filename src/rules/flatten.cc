@@ -19,14 +19,19 @@ class Flattener {
   Flattener(const RuleFile& root, const Library& library, RuleSet& out, Diagnostics& diagnostics)
       : root_(root), library_(library), out_(out), diagnostics_(diagnostics) {}
 
+  struct Part {
+    const Json& config;
+    std::string path;  // dotted, of config.json; "" for all of it
+  };
+
   // The file at `module` of the model ("" for the model itself), with the config of that part.
-  void add(const RuleFile& file, const Json& config, const std::string& module, int depth) {
-    add_transforms(file, config, scope_of(module), {}, depth);
-    for (const auto& submodel : file.submodels) add_submodel(submodel, config, module, depth);
+  void add(const RuleFile& file, const Part& part, const std::string& module, int depth) {
+    add_transforms(file, part, scope_of(module), {}, depth);
+    for (const auto& submodel : file.submodels) add_submodel(submodel, part, module, depth);
   }
 
  private:
-  void add_transforms(const RuleFile& file, const Json& config, const std::optional<Scope>& scope,
+  void add_transforms(const RuleFile& file, const Part& part, const std::optional<Scope>& scope,
                       std::vector<std::string> included_from, int depth) {
     remember(file);
     for (const auto& include : file.includes) {
@@ -34,7 +39,7 @@ class Flattener {
       if (!found) continue;
       auto from = included_from;
       from.push_back(file.name);
-      add_transforms(*found, config, include.scope ? include.scope : scope, std::move(from), depth + 1);
+      add_transforms(*found, part, include.scope ? include.scope : scope, std::move(from), depth + 1);
     }
     for (Transform t : file.transforms) {
       // A transform's own scope stands inside the part of the model that its file is used for.
@@ -45,20 +50,22 @@ class Flattener {
         t.scope = scope;
       }
       t.included_from = included_from;
-      resolve(t, config, diagnostics_);
+      t.config_part = part.path;
+      resolve(t, part.config, diagnostics_);
       out_.transforms.push_back(std::move(t));
     }
   }
 
-  void add_submodel(const Submodel& submodel, const Json& config, const std::string& module, int depth) {
+  void add_submodel(const Submodel& submodel, const Part& whole, const std::string& module, int depth) {
     static const Json kNone = Json::object();
-    const Json* part = part_of(config, submodel.config_path);
+    const Json* part = part_of(whole.config, submodel.config_path);
     if (part == nullptr && submodel.rules_for_any.empty()) return;
     if (part == nullptr) part = &kNone;
     const std::string name = rules_for(submodel, *part);
     if (name.empty()) return;
     if (const auto found = open(name, submodel.place, depth))
-      add(*found, *part, join(module, submodel.module), depth + 1);
+      add(*found, {*part, submodel.config_path == "." ? whole.path : join(whole.path, submodel.config_path)},
+          join(module, submodel.module), depth + 1);
   }
 
   std::string rules_for(const Submodel& submodel, const Json& part) const {
@@ -102,14 +109,16 @@ class Flattener {
   std::optional<RuleFile> open(const std::string& name, const Place& place, int depth) {
     if (depth > kMaxIncludeDepth) {
       diagnostics_.error(
-          place, fmt::format("'{}' is included more than {} levels deep: do the files include each other?",
-                             name, kMaxIncludeDepth));
+          "include-cycle"_id, place,
+          fmt::format("'{}' is included more than {} levels deep: do the files include each other?", name,
+                      kMaxIncludeDepth));
       return std::nullopt;
     }
     try {
       return read_rule_file(library_.locate_model(name), diagnostics_);
     } catch (const UserError& e) {
-      diagnostics_.error(place, fmt::format("'{}': {}", name, e.diagnostics().front().message),
+      diagnostics_.error("missing-include"_id, place,
+                         fmt::format("'{}': {}", name, e.diagnostics().front().message),
                          e.diagnostics().front().hint);
       return std::nullopt;
     }
@@ -121,8 +130,21 @@ class Flattener {
     if (known) return;
     out_.files.push_back(file);
     out_.drops.insert(out_.drops.end(), file.drops.begin(), file.drops.end());
+    out_.copies.insert(out_.copies.end(), file.copies.begin(), file.copies.end());
     out_.config_changes.insert(out_.config_changes.end(), file.config_changes.begin(),
                                file.config_changes.end());
+    if (file.part) add_part(*file.part);
+  }
+
+  // One part: a part of a part is two conversions.
+  void add_part(const ModelPart& part) {
+    if (out_.part) {
+      diagnostics_.error("part-twice"_id, part.place,
+                         fmt::format("another part is taken out or put in by {}", out_.part->rule),
+                         "One conversion is about one part: make two of it.");
+      return;
+    }
+    out_.part = part;
   }
 
   const RuleFile& root_;
@@ -135,7 +157,7 @@ class Flattener {
 
 void flatten_into(const RuleFile& file, const Json& config, const Library& library, RuleSet& out,
                   Diagnostics& diagnostics) {
-  Flattener(file, library, out, diagnostics).add(file, config, "", 0);
+  Flattener(file, library, out, diagnostics).add(file, {config, ""}, "", 0);
 }
 
 }  // namespace tenon

@@ -4,46 +4,10 @@
 #include <numeric>
 #include <tuple>
 
+#include "rules/operations/layout_operation.h"
+
 namespace tenon {
 namespace {
-
-// One overload an operation: the compiler names the operation whose inverse is forgotten.
-Concatenate inverse_of(const Chunk& o) {
-  return {o.dim, o.num_shards_attribute, o.sizes};
-}
-Chunk inverse_of(const Concatenate& o) {
-  return {o.dim, o.num_shards_attribute, o.sizes};
-}
-SplitModulelist inverse_of(const MergeModulelist& o) {
-  return {o.dim};
-}
-MergeModulelist inverse_of(const SplitModulelist& o) {
-  return {o.dim};
-}
-Transpose inverse_of(Transpose o) {
-  std::swap(o.dim0, o.dim1);
-  o.inverted = !o.inverted;
-  return o;
-}
-Interleave inverse_of(const Interleave& o) {
-  return {o.dim, !o.inverse};
-}
-LinearToConv3d inverse_of(const Conv3dToLinear& o) {
-  return {o.in_channels, o.kernel_size};
-}
-Conv3dToLinear inverse_of(const LinearToConv3d& o) {
-  return {o.in_channels, o.kernel_size};
-}
-PermuteForRope inverse_of(PermuteForRope o) {
-  o.inverse = !o.inverse;
-  return o;
-}
-ErnieSplitAndDecoupleTextVisionExperts inverse_of(const ErnieFuseAndSplitTextVisionExperts& o) {
-  return {o.stack_dim, o.concat_dim};
-}
-ErnieFuseAndSplitTextVisionExperts inverse_of(const ErnieSplitAndDecoupleTextVisionExperts& o) {
-  return {o.stack_dim, o.concat_dim};
-}
 
 // The pairs of a GroupWeightRename share intermediate names; sorting them by their new source puts the guard
 // first again. Its inverse has them as they were written, with the guard that was chosen there.
@@ -72,17 +36,15 @@ void order_pairs(Transform& t) {
 }  // namespace
 
 Operation invert(const Operation& operation) {
-  Operation out = operation;
-  out.does =
-      std::visit([](const auto& o) -> decltype(Operation::does) { return inverse_of(o); }, operation.does);
-  return out;
+  return {operation->inverse(), operation.place};
 }
 
 Transform invert(const Transform& transform) {
   Transform out = transform;
   out.inverted = !transform.inverted;
   out.source_places.clear();
-  out.modules = nullptr;  // the fused layout's keys name a family's modules by themselves
+  // The fused layout's keys name a family's modules by themselves.
+  if (!transform.modules_stay) out.modules = nullptr;
   if (transform.kind == TransformKind::kPrefixChange) {
     std::swap(out.prefix_to_add, out.prefix_to_remove);
     derive_prefix_patterns(out);

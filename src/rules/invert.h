@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "rules/transform.h"
+#include "rules/language/transform.h"
 
 namespace tenon {
 

@@ -4,15 +4,20 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
+#include "base/own_folder.h"
 #include "base/text.h"
 #include "checkpoint/file.h"
+#include "checkpoint/json_text.h"
 #include "rules/parse_rules.h"
 
 namespace tenon {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxRegistryBytes = 16'000'000;
 
 std::vector<RuleFile> heads_in(const fs::path& folder) {
   std::vector<RuleFile> out;
@@ -45,6 +50,65 @@ int fit(const AppliesTo& applies, const std::string& model_type, const std::stri
   return type_fits ? 1 : 0;
 }
 
+// registry.json; null where the folder is a library of somebody's own without one.
+nlohmann::ordered_json registry_in(const fs::path& folder) {
+  const fs::path path = folder / "registry.json";
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return nullptr;
+  return parse_json(read_text_file(path, kMaxRegistryBytes), path.string());
+}
+
+// What it says of classes.
+std::map<std::string, std::pair<std::string, std::string>> classes_in(
+    const nlohmann::ordered_json& document) {
+  std::map<std::string, std::pair<std::string, std::string>> out;
+  if (!document.is_object()) return out;
+  const auto classes = document.find("classes");
+  if (classes == document.end() || !classes->is_object()) return out;
+  for (const auto& [name, entry] : classes->items()) {
+    if (!entry.is_object()) continue;
+    const auto text = [&, &e = entry](const char* key) {
+      const auto found = e.find(key);
+      return found != e.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    out.emplace(name, std::pair(text("model_type"), text("rules")));
+  }
+  return out;
+}
+
+// The model types that the release knows and that have no rules.
+std::set<std::string> other_types_in(const nlohmann::ordered_json& document) {
+  std::set<std::string> out;
+  if (!document.is_object()) return out;
+  const auto types = document.find("other_types");
+  if (types == document.end() || !types->is_array()) return out;
+  for (const auto& type : *types) {
+    if (type.is_string()) out.insert(type.get<std::string>());
+  }
+  return out;
+}
+
+std::string digits_of(std::string_view text) {
+  std::string out;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(out),
+               [](char c) { return c >= '0' && c <= '9'; });
+  return out;
+}
+
+// One letter too many, too few, or two exchanged. Another letter, or a digit, tells models apart: llama and
+// llava, mistral and mixtral.
+bool is_slip(std::string_view a, std::string_view b) {
+  if (digits_of(a) != digits_of(b)) return false;
+  if (a.size() < b.size()) std::swap(a, b);
+  if (a.size() > b.size() + 1) return false;
+  const auto [in_a, in_b] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  const std::string_view rest_a(in_a, a.end());
+  const std::string_view rest_b(in_b, b.end());
+  if (a.size() > b.size()) return rest_a.substr(1) == rest_b;
+  return rest_a.empty() || (rest_a.size() > 1 && rest_a[0] == rest_b[1] && rest_a[1] == rest_b[0] &&
+                            rest_a.substr(2) == rest_b.substr(2));
+}
+
 fs::path locate(const std::vector<RuleFile>& heads, const std::string& name_or_path, std::string_view what,
                 std::string_view list_command) {
   for (const auto& head : heads) {
@@ -54,6 +118,11 @@ fs::path locate(const std::vector<RuleFile>& heads, const std::string& name_or_p
   const bool looks_like_path = name_or_path.find('/') != std::string::npos ||
                                name_or_path.ends_with(".yaml") || name_or_path.ends_with(".yml");
   if (looks_like_path && fs::is_regular_file(name_or_path, ignored)) return name_or_path;
+  if (!looks_like_path && fs::is_regular_file(name_or_path + ".yaml", ignored)) {
+    throw UserError("rules-unknown-name"_id, {name_or_path, 0, 0, {}, "", ""},
+                    fmt::format("no {} of this name", what),
+                    fmt::format("{0}.yaml is here: a file is named by its path, ./{0}.yaml.", name_or_path));
+  }
   std::vector<std::string> names;
   for (const auto& head : heads) names.push_back(head.name);
   std::string hint = looks_like_path ? "There is no such file." : did_you_mean(name_or_path, names);
@@ -61,74 +130,167 @@ fs::path locate(const std::vector<RuleFile>& heads, const std::string& name_or_p
     hint = names.size() <= 12 ? fmt::format("There are: {}.", fmt::join(names, ", "))
                               : fmt::format("`{}` lists them.", list_command);
   }
-  throw UserError({name_or_path, 0, 0, {}, "", ""}, fmt::format("no {} of this name", what), hint);
+  throw UserError("rules-unknown-name"_id, {name_or_path, 0, 0, {}, "", ""},
+                  fmt::format("no {} of this name", what), hint);
 }
 
+// Where the library that came with tenon may be.
 std::vector<fs::path> standard_places() {
-  std::vector<fs::path> places;
-  if (const char* given = std::getenv("TENON_RULES")) return {given};
+  const fs::path own = own_folder();
+  return {own / "rules", own.parent_path() / "rules", own.parent_path() / "share/tenon/rules",
+          // Of a shared library in lib/x86_64-linux-gnu/.
+          own.parent_path().parent_path() / "share/tenon/rules"};
+}
+
+// "a:b" as folders.
+std::vector<fs::path> folders_in(std::string_view text) {
+  std::vector<fs::path> out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(':'), text.size());
+    if (end > 0) out.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+bool is_library(const fs::path& folder) {
   std::error_code ignored;
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  places.push_back(program / "rules");
-  places.push_back(program.parent_path() / "rules");
-  places.push_back(program.parent_path() / "share/tenon/rules");
-  return places;
+  return fs::is_directory(folder / "models", ignored) || fs::is_directory(folder / "fusions", ignored);
+}
+
+// Those that no earlier folder has by that name.
+void add_heads(std::vector<RuleFile> heads, std::vector<RuleFile>& out) {
+  const std::size_t before = out.size();
+  for (RuleFile& head : heads) {
+    const auto has_name = [&](const RuleFile& other) { return other.name == head.name; };
+    if (std::none_of(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(before), has_name))
+      out.push_back(std::move(head));
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
 }
 
 }  // namespace
 
-Library::Library(fs::path folder) : folder_(std::move(folder)) {
-  std::error_code ignored;
-  if (!fs::is_directory(folder_ / "models", ignored)) {
-    throw UserError(place_of(folder_), "this is no rule library: it has no folder models/");
+Library::Library(fs::path folder) : folders_{std::move(folder)} {}
+
+Library::Library(std::vector<fs::path> folders) : folders_(std::move(folders)) {}
+
+const Library::Contents& Library::contents() const {
+  if (contents_) return *contents_;
+  if (!looked_.empty()) {
+    throw UserError("rules-no-library"_id, {"", 0, 0, {}, "", ""},
+                    fmt::format("the rule library was not found in {}", fmt::join(looked_, ", ")),
+                    "Name its folder with --rules-dir or the environment variable TENON_RULES.");
   }
-  models_ = heads_in(folder_ / "models");
-  families_ = heads_in(folder_ / "fusions");
+  Contents contents;
+  std::vector<RuleFile> layouts;
+  for (const fs::path& folder : folders_) {
+    if (!is_library(folder)) {
+      throw UserError("rules-no-library"_id, place_of(folder),
+                      "this is no rule library: it has no folder models/ and no folder fusions/");
+    }
+    add_heads(heads_in(folder / "models"), contents.models);
+    add_heads(heads_in(folder / "fusions"), contents.families);
+    add_heads(heads_in(folder / "layouts"), layouts);
+    const auto registry = registry_in(folder);
+    contents.classes.merge(classes_in(registry));
+    contents.other_types.merge(other_types_in(registry));
+  }
+  // By name alone: they apply to no model type by themselves.
+  for (RuleFile& layout : layouts) contents.models.push_back(std::move(layout));
+  contents_ = std::make_shared<const Contents>(std::move(contents));
+  return *contents_;
 }
 
 Library Library::standard() {
+  const char* const named = std::getenv("TENON_RULES");
+  std::vector<fs::path> folders = folders_in(named == nullptr ? "" : named);
   const auto places = standard_places();
-  std::vector<std::string> looked;
+  const auto own = std::find_if(places.begin(), places.end(), is_library);
   std::error_code ignored;
-  for (const auto& place : places) {
-    if (fs::is_directory(place / "models", ignored)) {
-      Library library(place);
-      library.is_standard_ = true;
-      return library;
-    }
-    looked.push_back(place.string());
+  const auto is_own = [&](const fs::path& folder) { return fs::equivalent(folder, *own, ignored); };
+  if (own != places.end() && std::none_of(folders.begin(), folders.end(), is_own)) folders.push_back(*own);
+  const bool found = !folders.empty();
+  Library library(found ? std::move(folders) : std::vector<fs::path>{fs::path()});
+  library.is_standard_ = found;
+  if (!found) {
+    for (const fs::path& place : places) library.looked_.push_back(place.string());
   }
-  throw UserError({"", 0, 0, {}, "", ""},
-                  fmt::format("the rule library was not found in {}", fmt::join(looked, ", ")),
-                  "Name its folder with --rules-dir or the environment variable TENON_RULES.");
+  return library;
 }
 
 fs::path Library::locate_model(const std::string& name_or_path) const {
-  return locate(models_, name_or_path, "rule file", "tenon rules list");
+  return locate(models(), name_or_path, "rule file", "tenon rules list");
 }
 
 fs::path Library::locate_family(const std::string& name_or_path) const {
-  return locate(families_, name_or_path, "fusion family", "tenon rules list");
+  return locate(families(), name_or_path, "fusion family", "tenon rules list");
+}
+
+const RuleFile* Library::find_class(const std::string& architecture) const {
+  const auto& [models, families, classes, other_types] = contents();
+  const auto found = classes.find(architecture);
+  if (found == classes.end()) return nullptr;
+  const auto file = std::find_if(models.begin(), models.end(),
+                                 [&](const RuleFile& f) { return f.name == found->second.second; });
+  return file == models.end() ? nullptr : &*file;
+}
+
+std::string Library::misspelt(const std::string& model_type, const std::string& architecture) const {
+  if (contents().other_types.contains(model_type)) return "";  // a model that needs no rules
+  for (const auto& [name, entry] : contents().classes) {
+    const std::string& type = entry.first;
+    if (type != model_type && is_slip(model_type, type) && is_slip(architecture, name)) return type;
+  }
+  return "";
+}
+
+std::size_t Library::layer_of(const fs::path& file) const {
+  std::error_code ignored;
+  const fs::path whole = fs::weakly_canonical(file, ignored);
+  for (std::size_t i = 0; i < folders_.size(); ++i) {
+    const fs::path relative = whole.lexically_relative(fs::weakly_canonical(folders_[i], ignored));
+    if (!relative.empty() && *relative.begin() != "..") return i;
+  }
+  return folders_.size();
+}
+
+bool Library::owns(const fs::path& file) const {
+  return layer_of(file) < folders_.size();
 }
 
 const RuleFile* Library::detect(const std::string& model_type, const std::string& architecture) const {
   const RuleFile* best = nullptr;
   const RuleFile* second = nullptr;
   int best_fit = 0;
-  for (const auto& file : models_) {
+  std::size_t best_layer = 0;
+  for (const auto& file : models()) {
     const int f = fit(file.applies_to, model_type, architecture);
     if (f == 0 || f < best_fit) continue;
-    second = f == best_fit ? &file : nullptr;
-    if (f > best_fit) best = &file;
+    // Of two that fit equally well the one in an earlier folder counts.
+    const std::size_t layer = layer_of(file.path);
+    if (f == best_fit && layer > best_layer) continue;
+    second = f == best_fit && layer == best_layer ? &file : nullptr;
+    if (second == nullptr) best = &file;
     best_fit = f;
+    best_layer = layer;
   }
   if (second != nullptr) {
-    throw UserError(place_of(folder_),
+    throw UserError("ambiguous-detection"_id, place_of(folder()),
                     fmt::format("the rule files {} and {} both apply to model type '{}', architecture '{}'",
                                 best->name, second->name, model_type, architecture),
                     "Choose one with --rules.");
   }
   return best;
+}
+
+Library library_of(const Options& options, const std::string& otherwise) {
+  std::vector<fs::path> layers = folders_in(options.rules_dir.empty() ? otherwise : options.rules_dir);
+  const Library standard = Library::standard();
+  if (layers.empty()) return standard;
+  if (standard.is_standard())
+    layers.insert(layers.end(), standard.folders().begin(), standard.folders().end());
+  return Library(std::move(layers));
 }
 
 }  // namespace tenon

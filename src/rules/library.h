@@ -4,31 +4,43 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/diagnostics.h"
+#include "options/options.h"
 #include "rules/rule_set.h"
 
 namespace tenon {
 
-/// One folder `rules/` with `models/` and `fusions/`.
+/// Folders `rules/` with `models/`, `fusions/` or both, in layers: of two files of one name the first one's
+/// counts.
 class Library {
  public:
-  /// Reads the heads of all rule files below `folder`. Throws UserError where it holds no `models/`.
+  /// Of the rule files below `folder`, whose heads are read when they are first asked for: what needs no rule
+  /// file needs no library. Then UserError is thrown where it holds no `models/`.
   explicit Library(std::filesystem::path folder);
 
-  /// TENON_RULES, else `rules/` beside or above the program (bundle, build folder), else the installed one.
-  /// Throws UserError that lists where it looked.
+  /// The same of several folders.
+  explicit Library(std::vector<std::filesystem::path> folders);
+
+  /// The folders that TENON_RULES names (with colons between), before the one that came with tenon: `rules/`
+  /// beside or above the program or libtenon (bundle, build folder, wheel), else the installed one. Where
+  /// there is none, the first use throws UserError that lists where it looked.
   static Library standard();
 
-  const std::filesystem::path& folder() const { return folder_; }
+  /// The first of them.
+  const std::filesystem::path& folder() const { return folders_.front(); }
+  const std::vector<std::filesystem::path>& folders() const { return folders_; }
 
   /// Is it the one that standard() gives?
   bool is_standard() const { return is_standard_; }
-  const std::vector<RuleFile>& models() const { return models_; }      // heads only, by name
-  const std::vector<RuleFile>& families() const { return families_; }  // heads only, by name
+  /// Heads only, by name.
+  const std::vector<RuleFile>& models() const { return contents().models; }
+  const std::vector<RuleFile>& families() const { return contents().families; }
 
   /// The path of a rule file: of the library by name, or a path to a file of the user's. Throws UserError
   /// that lists near names.
@@ -40,11 +52,39 @@ class Library {
   /// `architectures` are found.
   const RuleFile* detect(const std::string& model_type, const std::string& architecture) const;
 
+  /// The file by which the release that the library was read off converts a class, whatever the model type
+  /// says; nullptr where it knows none of that name (registry.json).
+  const RuleFile* find_class(const std::string& architecture) const;
+
+  /// The model type that a config means which names one that does not exist: a letter or two off, and its
+  /// architecture likewise. "" where none is near.
+  std::string misspelt(const std::string& model_type, const std::string& architecture) const;
+
+  /// Does a rule file come with the library?
+  bool owns(const std::filesystem::path& file) const;
+
  private:
-  std::filesystem::path folder_;
+  /// Which of the folders a file is in; their number: none.
+  std::size_t layer_of(const std::filesystem::path& file) const;
+
+  std::vector<std::filesystem::path> folders_;
   bool is_standard_ = false;
-  std::vector<RuleFile> models_;
-  std::vector<RuleFile> families_;
+  struct Contents {
+    std::vector<RuleFile> models;
+    std::vector<RuleFile> families;
+    /// class -> model type, rule file
+    std::map<std::string, std::pair<std::string, std::string>> classes;
+    /// model types that need no rules
+    std::set<std::string> other_types;
+  };
+  const Contents& contents() const;
+
+  /// where the standard one was not found
+  std::vector<std::string> looked_;
+  mutable std::shared_ptr<const Contents> contents_;
 };
+
+/// The standard library, below the folders that --rules-dir, or else `otherwise`, names with colons between.
+Library library_of(const Options& options, const std::string& otherwise = "");
 
 }  // namespace tenon

@@ -3,8 +3,9 @@
 
 #include <optional>
 
-#include "rules/operation.h"
-#include "rules/yaml_reader.h"
+#include "rules/language/operation.h"
+#include "rules/language/yaml_reader.h"
+#include "rules/operations/parameter.h"
 
 namespace tenon {
 
@@ -14,10 +15,6 @@ std::optional<Operation> parse_operation(const YamlFile& yaml, const YAML::Node&
                                          Diagnostics& diagnostics);
 
 /// A list of extents: positive integers, expressions, null for any. Empty where the key is absent.
-std::vector<std::optional<Number>> parse_shape(const YamlFile& yaml, MapReader& map, const std::string& key,
-                                               Diagnostics& diagnostics);
-
-/// The names of all operations.
-const std::vector<std::string>& operation_names();
+ShapePattern parse_shape(const YamlFile& yaml, MapReader& map, const std::string& key);
 
 }  // namespace tenon

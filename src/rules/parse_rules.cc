@@ -5,11 +5,11 @@
 #include "base/content_hash.h"
 #include "base/text.h"
 #include "checkpoint/file.h"
-#include "rules/expression.h"
+#include "rules/language/expression.h"
+#include "rules/language/yaml_reader.h"
 #include "rules/parse_operation.h"
 #include "rules/parse_transform.h"
 #include "rules/yaml_json.h"
-#include "rules/yaml_reader.h"
 
 namespace tenon {
 namespace {
@@ -21,7 +21,7 @@ void for_each_item(MapReader& map, const std::string& key, const std::string& wh
   const YAML::Node list = map.take(key);
   if (!list.IsDefined()) return;
   if (!list.IsSequence()) {
-    map.error(list, fmt::format("'{}' is a list of {}", key, what));
+    map.error("rules-malformed"_id, list, fmt::format("'{}' is a list of {}", key, what));
     return;
   }
   for (const auto& item : list) visit(item);
@@ -33,12 +33,16 @@ class RuleFileParser {
       : yaml_(yaml), diagnostics_(diagnostics), map_(yaml, yaml.root(), "a rule file", diagnostics) {}
 
   RuleFile parse() {
+    if (is_of_another_version()) return std::move(file_);
     head();
     includes();
     for_each_item(map_, "transforms", "transforms", [&](const YAML::Node& n) { transform(n); });
     submodels();
     keys();
     for_each_item(map_, "drop", "globs with a reason", [&](const YAML::Node& n) { drop(n); });
+    for_each_item(map_, "copy", "pairs {from, to}", [&](const YAML::Node& n) { copy(n); });
+    part("extract", false);
+    part("insert", true);
     config();
     modules();
     for_each_item(map_, "silence", "findings with a reason", [&](const YAML::Node& n) { silence(n); });
@@ -51,11 +55,7 @@ class RuleFileParser {
     map_.require("tenon");
     map_.require("name");
     map_.require("about");
-    const std::int64_t version = map_.integer("tenon", kFormatVersion);
-    if (version != kFormatVersion) {
-      map_.error(map_.take("tenon"),
-                 fmt::format("format version {}; this tenon reads version {}", version, kFormatVersion));
-    }
+    map_.integer("tenon", kFormatVersion);
     file_.name = map_.text("name");
     file_.about = map_.text("about");
     file_.origin = map_.text("origin");
@@ -66,6 +66,18 @@ class RuleFileParser {
     file_.applies_to.model_types = reader.texts("model_type");
     file_.applies_to.architectures = reader.texts("architectures");
     reader.finish();
+  }
+
+  // Of such a file nothing else can be said.
+  bool is_of_another_version() {
+    const YAML::Node node = map_.take("tenon");
+    if (!node.IsDefined() || !node.IsScalar()) return false;
+    std::int64_t version = 0;
+    if (!YAML::convert<std::int64_t>::decode(node, version) || version == kFormatVersion) return false;
+    map_.error("rules-version"_id, node,
+               fmt::format("format version {}; this tenon reads version {}", version, kFormatVersion),
+               version > kFormatVersion ? "A newer tenon reads it." : "");
+    return true;
   }
 
   RuleFile take() { return std::move(file_); }
@@ -105,7 +117,7 @@ class RuleFileParser {
     const YAML::Node map = map_.take("submodels");
     if (!map.IsDefined()) return;
     if (!map.IsMap()) {
-      map_.error(map, "'submodels' maps a sub-config of config.json to a module path");
+      map_.error("rules-malformed"_id, map, "'submodels' maps a sub-config of config.json to a module path");
       return;
     }
     for (const auto& entry : map) {
@@ -135,7 +147,7 @@ class RuleFileParser {
       reader.finish();
     }
     if (config_path == "." && out.rules_for_any.empty()) {
-      diagnostics_.error(out.place,
+      diagnostics_.error("rules-malformed"_id, out.place,
                          "a submodel with the same config ('.') needs 'rules', the name of a rule file");
     }
     file_.submodels.push_back(std::move(out));
@@ -156,8 +168,26 @@ class RuleFileParser {
     MapReader reader(yaml_, node, "a drop", diagnostics_);
     reader.require("keys");
     reader.require("reason");
-    file_.drops.push_back({reader.texts("keys"), reader.text("reason"), yaml_.place(node)});
+    file_.drops.push_back(
+        {reader.texts("keys"), reader.text("reason"), yaml_.place(node), reader.text("equals")});
     reader.finish();
+  }
+
+  void copy(const YAML::Node& node) {
+    MapReader reader(yaml_, node, "a copy", diagnostics_);
+    reader.require("from");
+    reader.require("to");
+    file_.copies.push_back({reader.text("from"), reader.text("to"), yaml_.place(node)});
+    if (file_.copies.back().from == file_.copies.back().to)
+      reader.error("rules-malformed"_id, node, "a copy has two names");
+    reader.finish();
+  }
+
+  void part(const char* key, bool inserts) {
+    const YAML::Node node = map_.take(key);
+    if (!node.IsDefined()) return;
+    if (file_.part) map_.error("rules-malformed"_id, node, "a rule file takes out one part, or puts in one");
+    file_.part = parse_model_part(yaml_, node, inserts, file_.name, diagnostics_);
   }
 
   void config() {
@@ -166,7 +196,7 @@ class RuleFileParser {
     MapReader reader(yaml_, node, "config", diagnostics_);
     const YAML::Node set = reader.take("set");
     if (set.IsDefined() && !set.IsMap())
-      reader.error(set, "'set' maps dotted paths of config.json to values");
+      reader.error("rules-malformed"_id, set, "'set' maps dotted paths of config.json to values");
     if (set.IsDefined() && set.IsMap()) {
       for (const auto& entry : set)
         file_.config_changes.push_back({entry.first.Scalar(), json_of(entry.second)});
@@ -178,7 +208,8 @@ class RuleFileParser {
   void modules() {
     const YAML::Node node = map_.take("modules");
     if (!node.IsDefined()) return;
-    if (!node.IsSequence()) return map_.error(node, "'modules' is a list of module programs");
+    if (!node.IsSequence())
+      return map_.error("rules-malformed"_id, node, "'modules' is a list of module programs");
     file_.modules = json_of(node);
     remember_places(node, "");
   }
@@ -210,13 +241,14 @@ class RuleFileParser {
   void family() {
     const std::string position = map_.text("position", "after");
     if (position != "before" && position != "after")
-      map_.error(map_.take("position"), "'position' is before or after");
+      map_.error("rules-malformed"_id, map_.take("position"), "'position' is before or after");
     file_.before = position == "before";
     file_.filters = map_.texts("filter");
+    file_.also = map_.texts("also");
     fusable();
     fuse();
-    file_.is_family =
-        file_.fusable.has_value() || file_.fuse.has_value() || !file_.filters.empty() || file_.before;
+    file_.is_family = file_.fusable.has_value() || file_.fuse.has_value() || !file_.filters.empty() ||
+                      !file_.also.empty() || file_.before;
   }
 
   void fusable() {
@@ -231,7 +263,8 @@ class RuleFileParser {
     out.absent = reader.texts("absent");
     const YAML::Node tensors = reader.take("tensors");
     if (tensors.IsDefined() && !tensors.IsMap())
-      reader.error(tensors, "'tensors' maps names below the module to what they must be");
+      reader.error("rules-malformed"_id, tensors,
+                   "'tensors' maps names below the module to what they must be");
     if (tensors.IsDefined() && tensors.IsMap()) {
       for (const auto& entry : tensors)
         out.tensors.push_back(fusable_tensor(entry.first.Scalar(), entry.second));
@@ -240,11 +273,15 @@ class RuleFileParser {
       out.together.emplace_back();
       for (const auto& name : group) out.together.back().push_back(name.Scalar());
     });
+    for_each_item(reader, "alike", "lists of tensors", [&](const YAML::Node& group) {
+      out.alike.emplace_back();
+      for (const auto& name : group) out.alike.back().push_back(name.Scalar());
+    });
     const YAML::Node when = reader.take("when");
     out.when = reader.texts("when");
     for (const auto& condition : out.when) {
       if (const auto error = expression_error(condition))
-        reader.error(when, fmt::format("'{}': {}", condition, *error));
+        reader.error("expression-malformed"_id, when, fmt::format("'{}': {}", condition, *error));
     }
     reader.finish();
     file_.fusable = std::move(out);
@@ -255,7 +292,10 @@ class RuleFileParser {
     FusableTensor out;
     out.name = name;
     out.optional = reader.boolean("optional", false);
-    out.shape = parse_shape(yaml_, reader, "shape", diagnostics_);
+    out.shape = parse_shape(yaml_, reader, "shape");
+    out.or_shape = parse_shape(yaml_, reader, "or_shape");
+    if (!out.or_shape.empty() && out.shape.empty())
+      reader.error("rules-malformed"_id, node, "'or_shape' goes with 'shape'");
     if (const std::int64_t rank = reader.integer("rank", -1); rank >= 0) out.rank = static_cast<int>(rank);
     reader.finish();
     return out;
@@ -268,7 +308,8 @@ class RuleFileParser {
     reader.require("name");
     reader.require("modules");
     file_.fuse = FuseModules{reader.text("name"), reader.texts("modules"), yaml_.place(node)};
-    if (file_.fuse->modules.size() < 2) reader.error(node, "'fuse' joins at least two modules");
+    if (file_.fuse->modules.size() < 2)
+      reader.error("rules-malformed"_id, node, "'fuse' joins at least two modules");
     reader.finish();
   }
 
@@ -283,7 +324,8 @@ class RuleFileParser {
 std::string_view head_of(std::string_view text) {
   for (const std::string_view key :
        {"\nbase_model_prefix:", "\ninclude:", "\ntransforms:", "\nsubmodels:", "\nkeys:", "\ndrop:",
-        "\nconfig:", "\nmodules:", "\nsilence:", "\nfusable:", "\nposition:", "\nfilter:", "\nfuse:"}) {
+        "\ncopy:", "\nextract:", "\ninsert:", "\nconfig:", "\nmodules:", "\nsilence:", "\nfusable:",
+        "\nposition:", "\nfilter:", "\nfuse:", "\nalso:"}) {
     text = text.substr(0, text.find(key));
   }
   return text;
@@ -297,7 +339,7 @@ RuleFile parse_rules(std::string_view text, const std::string& file, Diagnostics
   if (yaml.root().IsMap()) {
     out = RuleFileParser(yaml, diagnostics).parse();
   } else if (!diagnostics.has_errors()) {
-    diagnostics.error({file, 0, 0, {}, "", ""},
+    diagnostics.error("rules-malformed"_id, {file, 0, 0, {}, "", ""},
                       "a rule file is a map of keys: tenon, name, about, transforms, ...");
   }
   out.path = file;
@@ -315,6 +357,7 @@ std::optional<RuleFile> read_rule_head(const std::filesystem::path& path) {
   const YamlFile yaml(head_of(text), path.string(), ignored);
   if (!yaml.root().IsMap()) return std::nullopt;
   RuleFileParser parser(yaml, ignored);
+  if (parser.is_of_another_version()) return std::nullopt;
   parser.head();
   RuleFile out = parser.take();
   out.path = path;

@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "rules/operations/layout_operation.h"
 #include "rules/parse_operation.h"
 #include "rules/pattern.h"
+#include "rules/yaml_json.h"
 
 namespace tenon {
 namespace {
@@ -32,7 +34,8 @@ void read_prefixes(MapReader& map, Transform& t) {
   t.prefix_to_remove = map.optional_text("prefix_to_remove");
   t.model_prefix = map.text("model_prefix");
   if (t.prefix_to_add.has_value() == t.prefix_to_remove.has_value()) {
-    map.error(map.node(), "a PrefixChange has exactly one of prefix_to_add and prefix_to_remove");
+    map.error("rules-malformed"_id, map.node(),
+              "a PrefixChange has exactly one of prefix_to_add and prefix_to_remove");
     return;
   }
   derive_prefix_patterns(t);
@@ -41,39 +44,43 @@ void read_prefixes(MapReader& map, Transform& t) {
 void read_operations(const YamlFile& yaml, MapReader& map, Transform& t, Diagnostics& diagnostics) {
   const YAML::Node list = map.take("operations");
   if (!list.IsDefined() || !list.IsSequence() || list.size() == 0) {
-    map.error(list.IsDefined() ? list : map.node(),
+    map.error("rules-malformed"_id, list.IsDefined() ? list : map.node(),
               "a WeightConverter needs 'operations', a list of at least one");
     return;
   }
+  t.written_operations = json_of(list);
   for (const auto& item : list) {
     if (auto operation = parse_operation(yaml, item, diagnostics))
       t.operations.push_back(std::move(*operation));
   }
 }
 
-bool is_ernie(const Transform& t) {
-  return t.operations.size() == 1 &&
-         (std::holds_alternative<ErnieFuseAndSplitTextVisionExperts>(t.operations[0].does) ||
-          std::holds_alternative<ErnieSplitAndDecoupleTextVisionExperts>(t.operations[0].does));
-}
-
 void check_counts(MapReader& map, const Transform& t) {
   const std::size_t sources = t.source_patterns.size();
   const std::size_t targets = t.target_patterns.size();
-  if (sources == 0) map.error(map.node(), fmt::format("{} needs 'source_patterns'", name_of(t.kind)));
-  if (targets == 0) map.error(map.node(), fmt::format("{} needs 'target_patterns'", name_of(t.kind)));
+  if (sources == 0)
+    map.error("rules-malformed"_id, map.node(), fmt::format("{} needs 'source_patterns'", name_of(t.kind)));
+  if (targets == 0)
+    map.error("rules-malformed"_id, map.node(), fmt::format("{} needs 'target_patterns'", name_of(t.kind)));
   if (sources == 0 || targets == 0) return;
   if (t.kind == TransformKind::kWeightRenaming && targets != 1) {
-    map.error(map.node(), fmt::format("a WeightRenaming of {} sources to {} targets", sources, targets),
+    map.error("rules-pattern-count"_id, map.node(),
+              fmt::format("a WeightRenaming of {} sources to {} targets", sources, targets),
               "Several sources are alternatives to one target; a group of pairs is a GroupWeightRename.");
   }
   if (t.kind == TransformKind::kGroupWeightRename && targets != sources) {
-    map.error(map.node(), fmt::format("a GroupWeightRename pairs its patterns: {} sources, {} targets",
-                                      sources, targets));
+    map.error(
+        "rules-pattern-count"_id, map.node(),
+        fmt::format("a GroupWeightRename pairs its patterns: {} sources, {} targets", sources, targets));
   }
-  if (t.kind == TransformKind::kWeightConverter && sources > 1 && targets > 1 && !is_ernie(t)) {
-    map.error(map.node(), fmt::format("a WeightConverter of {} sources to {} targets", sources, targets),
-              "Many-to-one and one-to-many are possible; many-to-many only with the two Ernie operations.");
+  if (t.kind == TransformKind::kWeightConverter && sources > 1 && targets > 1 &&
+      !(t.operations.size() == 1 && t.operations[0]->row().arity.many_to_many()) &&
+      std::none_of(t.operations.begin(), t.operations.end(),
+                   [](const Operation& o) { return o->value_step() != nullptr; })) {
+    map.error("rules-pattern-count"_id, map.node(),
+              fmt::format("a WeightConverter of {} sources to {} targets", sources, targets),
+              "Many-to-one and one-to-many are possible; many-to-many only with the two Ernie operations and "
+              "with those that change values.");
   }
 }
 
@@ -90,7 +97,7 @@ std::vector<Place> places_of(const YamlFile& yaml, const YAML::Node& texts) {
 void check_patterns(const Transform& t, Diagnostics& diagnostics) {
   for (std::size_t i = 0; i < t.source_patterns.size(); ++i) {
     if (const auto error = pattern_error(t.source_patterns[i])) {
-      diagnostics.add({Severity::kError, "bad-pattern", t.source_places[i],
+      diagnostics.add({Severity::kError, "bad-pattern"_id, t.source_places[i],
                        fmt::format("pattern '{}': {}", t.source_patterns[i], *error), ""});
     }
   }
@@ -101,7 +108,7 @@ void check_patterns(const Transform& t, Diagnostics& diagnostics) {
 std::optional<Transform> parse_transform(const YamlFile& yaml, const YAML::Node& node,
                                          Diagnostics& diagnostics) {
   if (!node.IsMap() || node.size() != 1) {
-    diagnostics.error(yaml.place(node), "a transform is written Kind: {...}",
+    diagnostics.error("rules-malformed"_id, yaml.place(node), "a transform is written Kind: {...}",
                       "Kinds: WeightRenaming, GroupWeightRename, PrefixChange, WeightConverter.");
     return std::nullopt;
   }
@@ -112,7 +119,8 @@ std::optional<Transform> parse_transform(const YamlFile& yaml, const YAML::Node&
     std::vector<std::string> known;
     for (const auto& [n, k] : kinds()) known.push_back(n);
     const std::string near = did_you_mean(name, known);
-    diagnostics.error(yaml.place(key), fmt::format("unknown kind of transform '{}'", name),
+    diagnostics.error("rules-unknown-transform"_id, yaml.place(key),
+                      fmt::format("unknown kind of transform '{}'", name),
                       near.empty() ? "Known: " + join_some(known) + "." : near);
     return std::nullopt;
   }
@@ -135,7 +143,7 @@ std::optional<Transform> parse_transform(const YamlFile& yaml, const YAML::Node&
   const auto base = map.optional_text("base_model_prefix");
   if (scope) t.scope = Scope{*scope, base.value_or("")};
   if (base && !scope)
-    map.error(map.node(), "'base_model_prefix' without 'scope_prefix'",
+    map.error("rules-malformed"_id, map.node(), "'base_model_prefix' without 'scope_prefix'",
               "Write scope_prefix: '' for the root.");
   t.required = map.boolean("required", false);
   map.finish();

@@ -3,8 +3,8 @@
 
 #include <optional>
 
-#include "rules/transform.h"
-#include "rules/yaml_reader.h"
+#include "rules/language/transform.h"
+#include "rules/language/yaml_reader.h"
 
 namespace tenon {
 

@@ -9,10 +9,24 @@
 #include <pcre2.h>
 
 #include <array>
+#include <cctype>
 
 #include "checkpoint/json_text.h"
 
 namespace tenon {
+
+namespace {
+bool in_a_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+}  // namespace
+
+bool ends_in_number(std::string_view source) {
+  if (source.ends_with('$')) source.remove_suffix(1);
+  return source.size() > 1 && source.ends_with('*') && in_a_word(source[source.size() - 2]) &&
+         (source.size() < 3 || source[source.size() - 3] != '\\');
+}
+
 namespace {
 
 // Backtracking steps that a match may take. Real rules need tens; a pattern that needs more than this on one
@@ -30,6 +44,29 @@ std::string replace_all(std::string_view text, std::string_view what, std::strin
   }
   out.append(text, from);
   return out;
+}
+
+// A pattern as a regular expression; with its stars as groups named tenon_star0, tenon_star1, ...
+std::string regex_of(std::string_view source, bool named_stars) {
+  std::string out;
+  int stars = 0;
+  const auto star = [&](const char* what) {
+    return named_stars ? fmt::format("(?P<tenon_star{}>{})", stars++, what) : std::string(what);
+  };
+  const bool number = ends_in_number(source);
+  if (number) source = source.substr(0, source.rfind('*'));
+  std::size_t from = 0;
+  for (std::size_t at; (at = source.find("*.", from)) != std::string_view::npos; from = at + 2) {
+    out.append(source, from, at - from);
+    out += star(".*") + "\\.";
+  }
+  out.append(source, from);
+  if (number) out += star("[0-9]+") + "$";
+  return out;
+}
+
+bool has_stars(std::string_view source) {
+  return source.find("*.") != std::string_view::npos || ends_in_number(source);
 }
 
 struct CodeFree {
@@ -83,7 +120,7 @@ int match_within_limits(const pcre2_code* code, std::string_view text, pcre2_mat
   const int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0,
                                 PCRE2_NO_UTF_CHECK, data, context.get());
   if (found >= 0 || found == PCRE2_ERROR_NOMATCH) return found;
-  throw UserError(place,
+  throw UserError("endless-pattern"_id, place,
                   fmt::format("pattern '{}' needs more than {} steps on the key '{}'",
                               shown(fmt::format("{}", fmt::join(sources, "|"))), kMatchLimit, shown(text)),
                   "It backtracks without end, as nested quantifiers like (a+)+ do: write it without them.");
@@ -104,34 +141,33 @@ Pattern::Pattern(std::vector<std::string> sources, Place place)
   std::string all;
   std::uint32_t next_group = 1;
   for (std::size_t i = 0; i < sources_.size(); ++i) {
-    const std::string regex = replace_all(sources_[i], "*.", ".*\\.");
+    const std::string regex = regex_of(sources_[i], false);
     CompileError error;
     const CodePtr alone = compile(regex, error);
     if (!alone) {
-      throw UserError(place_, fmt::format("pattern '{}' does not compile: {} at character {}", sources_[i],
-                                          error.message, error.offset + 1));
+      throw UserError("bad-pattern"_id, place_,
+                      fmt::format("pattern '{}' does not compile: {} at character {}", sources_[i],
+                                  error.message, error.offset + 1));
     }
     code->group_number.push_back(next_group);
     code->groups_inside.push_back(capture_count(alone.get()));
     next_group += 1 + code->groups_inside.back();
     if (next_group > kMaxGroups) {
-      throw UserError(place_,
+      throw UserError("bad-pattern"_id, place_,
                       fmt::format("the source patterns have more than {} groups together", kMaxGroups - 1),
                       "Write groups that nothing refers to as (?:...), or divide the transform.");
     }
     if (i > 0) all += '|';
     all += fmt::format("(?P<g{}>{})", i, regex);
     code->with_stars.push_back(
-        sources_[i].find("*.") == std::string::npos
-            ? nullptr
-            : compile(
-                  fmt::format("(?P<tenon_all>{})", replace_all(sources_[i], "*.", "(?P<tenon_star>.*)\\.")),
-                  error));
+        has_stars(sources_[i]) ? compile(fmt::format("(?P<tenon_all>{})", regex_of(sources_[i], true)), error)
+                               : nullptr);
   }
   CompileError error;
   code->all = compile(all, error);
   if (!code->all) {
-    throw UserError(place_, fmt::format("patterns '{}' do not compile together: {}", all, error.message));
+    throw UserError("bad-pattern"_id, place_,
+                    fmt::format("patterns '{}' do not compile together: {}", all, error.message));
   }
   code_ = std::move(code);
 }
@@ -158,26 +194,29 @@ std::optional<PatternMatch> Pattern::search(std::string_view text) const {
   return match;
 }
 
-std::optional<std::string> Pattern::star(int alternative, std::string_view text) const {
+std::vector<Pattern::Star> Pattern::stars(int alternative, std::string_view text) const {
   const auto& code = code_->with_stars[static_cast<std::size_t>(alternative)];
-  if (!code) return std::nullopt;
+  if (!code) return {};
   const std::unique_ptr<pcre2_match_data, MatchDataFree> data(
       pcre2_match_data_create_from_pattern(code.get(), nullptr));
-  if (match_within_limits(code.get(), text, data.get(), sources_, place_) < 0) return std::nullopt;
-  PCRE2_UCHAR* value = nullptr;
-  PCRE2_SIZE length = 0;
-  if (pcre2_substring_get_byname(data.get(), reinterpret_cast<PCRE2_SPTR>("tenon_star"), &value, &length) !=
-      0) {
-    return std::nullopt;
+  const int found = match_within_limits(code.get(), text, data.get(), sources_, place_);
+  if (found < 0) return {};
+  const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data.get());
+  std::vector<Star> out;
+  for (int i = 0;; ++i) {
+    const std::string name = fmt::format("tenon_star{}", i);
+    const int group =
+        pcre2_substring_number_from_name(code.get(), reinterpret_cast<PCRE2_SPTR>(name.c_str()));
+    if (group < 0) return out;
+    const auto at = 2 * static_cast<std::size_t>(group);
+    if (group >= found || ends[at] == PCRE2_UNSET) return {};
+    out.push_back({ends[at], ends[at + 1]});
   }
-  std::string out(reinterpret_cast<const char*>(value), length);
-  pcre2_substring_free(value);
-  return out;
 }
 
 std::optional<std::string> pattern_error(const std::string& source) {
   CompileError error;
-  if (compile(replace_all(source, "*.", ".*\\."), error)) return std::nullopt;
+  if (compile(regex_of(source, false), error)) return std::nullopt;
   return fmt::format("{} at character {}", error.message, error.offset + 1);
 }
 
@@ -197,7 +236,7 @@ TargetText target_as_text(std::string_view pattern) {
       if (at < pattern.size() && pattern[at] == ')') ++at;
     }
   }
-  text = replace_all(text, "\\.", ".");
+  text = replace_all(replace_all(text, "\\.", "."), "[.]", ".");
   const std::size_t open = text.find('(');
   const std::size_t close = open == std::string::npos ? open : text.find(')', open + 2);
   if (close == std::string::npos) return {text, std::nullopt};

@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/diagnostics.h"
-#include "rules/transform.h"
+#include "rules/language/transform.h"
 
 namespace tenon {
 
-/// Evaluates every Number, the heads of PermuteForRope and the shard count of Chunk and Concatenate. What the
-/// config does not give goes to `diagnostics` and stays unset.
+/// Evaluates every number and what else the operations read. What the config does not give goes to
+/// `diagnostics` and stays unset.
 void resolve(Transform& transform, const nlohmann::ordered_json& config, Diagnostics& diagnostics);
 
 }  // namespace tenon

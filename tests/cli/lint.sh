@@ -20,8 +20,7 @@ expect_status 0 tenon lint clean.yaml
 expect_text err "1 file: 0 errors, 0 warnings, 0 notes"
 
 expect_status 0 tenon lint loose.yaml
-expect_text out "loose.yaml:5:46: warning: the dot at character 7 of '^embed.out\.' matches any character"
-expect_text out "[unescaped-dot]"
+expect_text out "loose.yaml:5:46: warning[unescaped-dot]: the dot at character 7 of '^embed.out\.' matches any character"
 expect_status 1 tenon lint loose.yaml --strict
 expect_status 0 tenon lint loose.yaml --level error
 [ ! -s out ] || fail "a warning at level error"
@@ -57,3 +56,15 @@ make_checkpoint moe --model mixtral
 expect_status 0 tenon lint clean.yaml --against moe
 expect_text out "[matches-nothing]"
 expect_status 0 tenon lint mixtral --against moe --level warning
+
+# The examples of docs/rules.md, and the samples, are clean, and so is a file that is not called as its rules.
+python3 - "$root/docs/rules.md" <<'PY'
+import re, sys
+for name, text in re.findall(r"```yaml (\S+)\n(.*?)```", open(sys.argv[1]).read(), re.S):
+    if name != "typo.yaml":
+        open("example_" + name, "w").write(text)
+PY
+[ "$(ls example_*.yaml | wc -l)" -ge 3 ] || fail "docs/rules.md has few examples"
+for file in example_*.yaml "$root"/samples/rules/*.yaml; do
+  expect_status 0 "$TENON" lint "$file" --strict
+done

@@ -37,8 +37,19 @@ a, b = (json.load(open(f))["modules"][0]["fused"]["worst"] for f in ("seed0", "o
 assert a != b, "another seed gives other inputs"'
 expect_status 0 tenon parity mixtral --layers 0-0 --tokens 3 --dtype fp32 --json
 python3 -c 'import json; r = json.load(open("out")); assert r["tokens"] == 3 and r["modules"][0]["dtype"] == "F32"'
-expect_status 1 tenon parity mixtral --layers 7
-expect_text out 'FAILS: no module was compared'
+expect_status 0 tenon parity mixtral --layers 0,1 --json
+python3 -c 'import json; r = json.load(open("out")); assert [m["layer"] for m in r["modules"]] == [0, 1]'
+expect_refused 'no module that programs read is in layer 7' 'in layers 0 to 1' -- tenon parity mixtral --layers 0,7
+expect_refused "'1;2' names no layers" 0-3,7 -- tenon parity mixtral --layers '1;2'
+expect_refused 'there is no such file' -- tenon parity --check nowhere.json
+
+# JUnit: names that say which module without their group, and how long its checks took.
+expect_text report/junit.xml 'name="model.layers.0.mlp bytes"'
+python3 - <<'EOF'
+import xml.etree.ElementTree as tree
+times = {c.get("name"): float(c.get("time")) for c in tree.parse("report/junit.xml").iter("testcase")}
+assert times["model.layers.0.mlp bytes"] > 0 and times["model.layers.0.mlp power"] == 0, times
+EOF
 
 # A flipped bit in the converted weights: status 1, with the worst module, layer, element and its bound.
 python3 "$root/tests/cli/edit_bytes.py" fused model.layers.1.mlp.experts.down_proj flip

@@ -15,4 +15,4 @@ expect_status 2 tenon parity model --backend cuda --tokens 4
 expect_text err 'the CUDA backend does not run here'
 expect_text err nothing.so
 expect_status 2 tenon parity model --backend gpu --tokens 4
-expect_text err "there is no backend 'gpu'"
+expect_text err "'gpu' is none of its values"

@@ -14,8 +14,13 @@ EOF
 }
 
 make_checkpoint mixtral --model mixtral
-expect_status 0 tenon parity mixtral --report report
+export SOURCE_DATE_EPOCH=1767225600
+expect_status 0 tenon parity mixtral --seed 7 --report report
 page_text report/report.html
+for words in '2026-01-01 00:00 UTC' 'tenon parity mixtral --seed 7 --report report' '0.98 is as right as 0.02' 'made to be checked and not to be fast' 'original weights 50 tensors, xxh3-128:'; do
+  expect_text text "$words"
+done
+expect_no_text text 'as fast'
 python3 - <<'EOF'
 text = open("text").read()
 order = ["The fused modules compute what the original ones do", "2 of 2 modules pass all five checks", "bytes", "power",

@@ -9,5 +9,5 @@ layers.0.experts.0.w1 BF16 2,3
 layers.0.experts.1.w1 BF16 2,3
 layers.0.experts.3.w1 BF16 2,3
 LINES
-expect_refused layers.0.experts 2 rules#0 -- tenon convert gap fused --rules rules.yaml
-expect_refused layers.0.experts 2 rules#0 -- tenon plan gap --rules rules.yaml
+expect_refused key-gap layers.0.experts 2 rules#0 -- tenon convert gap fused --rules rules.yaml
+expect_refused key-gap layers.0.experts 2 rules#0 -- tenon plan gap --rules rules.yaml

@@ -9,7 +9,7 @@ while IFS=$'\t' read -r file verdict _; do
   case $verdict in
     reject)
       expect_refused "$file" -- tenon convert "$case" out-of-it
-      [ "$(grep -c 'error:' err)" -eq 1 ] || { cat err >&2; fail "not one message for $file"; }
+      [ "$(grep -c 'error\[' err)" -eq 1 ] || { cat err >&2; fail "not one message for $file"; }
       refused=$((refused + 1))
       ;;
     accept)

@@ -12,9 +12,9 @@ experts.0.gate BF16 2,3
 experts.0.up BF16 2,3
 experts.1.gate BF16 2,3
 LINES
-expect_refused experts rules#0 -- tenon convert one_short fused --rules rules.yaml
+expect_refused rule-op-lists experts.0.gate rules#0 -- tenon convert one_short fused --rules rules.yaml
 write_tensors none <<'LINES'
 experts.0.gate BF16 2,3
 experts.1.gate BF16 2,3
 LINES
-expect_refused experts.gate_up rules#0 -- tenon convert none fused --rules rules.yaml
+expect_refused key-missing-partner experts.0.gate experts.gate_up rules#0 -- tenon convert none fused --rules rules.yaml

@@ -2,7 +2,7 @@
 . "$(dirname "$0")/lib.sh"
 
 make_checkpoint moe --model qwen2_moe
-expect_refused "already in the original layout" "--to fused" -- tenon convert moe twice --to original
+expect_refused "already in the original layout" "published, nothing to do" -- tenon convert moe twice --to original
 expect_status 0 tenon convert moe fused
 expect_status 0 tenon convert fused back --to original
 expect_refused "already in the original layout" -- tenon convert back twice --to original

@@ -173,7 +173,7 @@ class Tests:
     def test_space_is_asked_for_before_anything_is_written(self):
         huge = os.path.join(self.bench.folder, "huge")
         size = 8 << 40
-        header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+        header = json.dumps({"turn.bias": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
         write_file(os.path.join(huge, "model.safetensors"), len(header).to_bytes(8, "little") + header)
         write_file(os.path.join(huge, "config.json"), b'{"model_type": "small"}')
         try:

@@ -4,8 +4,8 @@
 #include <set>
 #include <string>
 
-#include "cli/batch_file.h"
 #include "invariant.h"
+#include "tasks/batch_file.h"
 
 using namespace tenon;
 using fuzz::require;
@@ -24,13 +24,12 @@ std::vector<std::string> find(const std::string& glob) {
 void require_sound(const std::vector<BatchJob>& jobs) {
   std::set<std::string> destinations;
   for (const BatchJob& job : jobs) {
-    const ConvertRequest& request = job.request;
+    const Options& request = job.options;
     require(!request.source.empty() && !request.destination.empty(),
             "a job goes from somewhere to somewhere");
     require(destinations.insert(request.destination).second, "no destination is written twice");
-    require(request.threads >= 0 && request.threads <= kMostThreads, "a number of threads that there can be");
-    require(request.plan.rules.to == request.plan.options.to, "rules and plan go the same way");
-    require(request.plan.options.max_shard_size.value_or(1) > 0, "a shard has room");
+    require(request.threads >= 0 && request.threads <= 1024, "a number of threads that there can be");
+    require(request.max_shard_size.value_or(1).bytes > 0, "a shard has room");
     require(std::filesystem::path(request.destination).lexically_normal() == request.destination,
             "one way to write a destination");
   }

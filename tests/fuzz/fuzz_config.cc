@@ -9,7 +9,7 @@
 #include "invariant.h"
 #include "plan/edit_config.h"
 #include "rules/choose_rules.h"
-#include "rules/expression.h"
+#include "rules/language/expression.h"
 
 using namespace tenon;
 using fuzz::require;
@@ -94,7 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!checkpoint) return 0;
   // One way an input: reading the rule files takes longest.
   const Layout to = size % 2 == 0 ? Layout::kFused : Layout::kOriginal;
-  refusing([&] { choose_rules({to, {}, {}}, *checkpoint, library()); });
+  refusing([&] { choose_rules({.to = to}, *checkpoint, library()); });
   for (const char* expression : kExpressions) {
     refusing([&] { evaluate(expression, checkpoint->config, {"rules.yaml", 1, 1, {}, "", ""}); });
   }

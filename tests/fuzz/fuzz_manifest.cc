@@ -50,8 +50,16 @@ void require_return(const Manifest& manifest) {
     require(path.is_relative() && !path.empty() && path.lexically_normal() == path && *path.begin() != "..",
             "side files lie below the folder");
   }
-  require(again->config_before == manifest.config_before && again->part_sizes == manifest.part_sizes,
-          "what the way back needs comes back");
+  require(
+      again->config_before == manifest.config_before && again->facts.part_sizes == manifest.facts.part_sizes,
+      "what the way back needs comes back");
+  require(again->transforms == manifest.transforms && again->names.kept == manifest.names.kept &&
+              again->names.made == manifest.names.made && again->before == manifest.before,
+          "rules and names come back");
+  for (const ShardRecord& shard : again->source_layout.shards) {
+    require(shard.name.find('/') == std::string::npos && shard.name.ends_with(".safetensors"),
+            "the source's files lie in the folder");
+  }
 }
 
 // The folder that the manifest describes, or nothing where no headers could describe it.
@@ -81,12 +89,12 @@ std::optional<Checkpoint> described(const Manifest& manifest) {
 }
 
 // Rules by name only, so that an input reads no files but the library's.
-RuleRequest request_of(const Manifest& manifest) {
-  RuleRequest request;
+Options options_of_return(const Manifest& manifest) {
+  Options request;
   request.to = manifest.layout == Layout::kFused ? Layout::kOriginal : Layout::kFused;
   for (const RuleRecord& record : manifest.rules) {
     const auto& known = record.family ? library().families() : library().models();
-    auto& wanted = record.family ? request.families : request.rules;
+    auto& wanted = record.family ? request.fuse : request.rules;
     if (std::any_of(known.begin(), known.end(),
                     [&](const RuleFile& file) { return file.name == record.name; }))
       wanted.push_back(record.name);
@@ -95,12 +103,9 @@ RuleRequest request_of(const Manifest& manifest) {
   return request;
 }
 
-void convert_back(const Checkpoint& checkpoint) {
-  const RuleRequest request = request_of(*checkpoint.manifest);
-  PlanOptions options;
-  options.to = request.to;
+void convert_back(const Checkpoint& checkpoint, const Options& options) {
   try {
-    const Plan plan = build_plan(checkpoint, choose_rules(request, checkpoint, library()), options);
+    const Plan plan = build_plan(checkpoint, choose_rules(options, checkpoint, library()), options);
     require(!golden_dump(plan, checkpoint).empty(), "a plan can be printed");
     if (plan.config_text) parse_config(*plan.config_text, "edited config.json");
   } catch (const UserError& error) {
@@ -115,6 +120,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto manifest = parsed({reinterpret_cast<const char*>(data), size});
   if (!manifest) return 0;
   require_return(*manifest);
-  if (const auto checkpoint = described(*manifest)) convert_back(*checkpoint);
+  const auto checkpoint = described(*manifest);
+  if (!checkpoint) return 0;
+  convert_back(*checkpoint, options_of_return(*manifest));
+  Options by_manifest;  // by the rules that it keeps
+  by_manifest.to = opposite(manifest->layout);
+  if (manifest->version > 1) convert_back(*checkpoint, by_manifest);
   return 0;
 }

@@ -4,10 +4,11 @@
 #include <filesystem>
 
 #include "invariant.h"
+#include "lint/lint.h"
 #include "rules/choose_rules.h"
 #include "rules/invert.h"
 #include "rules/key_rewriter.h"
-#include "rules/lint.h"
+#include "rules/operations/layout_operation.h"
 #include "rules/parse_rules.h"
 
 using namespace tenon;

@@ -100,6 +100,23 @@ def plans():
         ).encode()
 
 
+    # The measured cases of values, where the shapes of each suit its parameters.
+    for case in json.loads((ROOT / "tests/golden/values.json").read_text())["cases"]:
+        if "outputs" not in case:
+            continue
+        transform = {"kind": "WeightConverter", "source_patterns": [f"^m[.]{r}$" for r in case["inputs"]],
+                     "target_patterns": [f"m.{r}" for r in case["outputs"]], "operations": [{"op": case["op"], **case["params"]}]}
+        lines = [f"{t['dtype']} {','.join(map(str, t['shape'])) or '-'} m.{r}" for r, t in case["inputs"].items()]
+        yield "\n=== ".join([rule_text([transform]), "config\n{}", "tensors\n" + "\n".join(lines)]).encode()
+
+
+def values():
+    """Bytes that choose an operation, its parameters, roles, dtypes and extents."""
+    for i in range(200):
+        seed = hashlib.sha256(f"values {i}".encode()).digest()
+        yield bytes([i]) + seed * (1 + i % 4)
+
+
 def configs():
     """A small one of each kind of model that has rules of its own, and what none of them has."""
     yield b'{"model_type": "mixtral", "fusion_config": {"qkv": true, "x": {}}, "vision_config": {"a": 1}, "text_config": {}}'
@@ -145,7 +162,7 @@ def batches():
     yield b"jobs: &j\n  - &a {source: x, destination: 'y/{name}'}\n  - {<<: *a, destination: z, rules: [auto], assume_used: m#0, one_way: true}\n"
 
 
-TARGETS = {"header": headers, "shard": shards, "index": indexes, "rules": rules, "plan": plans,
+TARGETS = {"header": headers, "shard": shards, "index": indexes, "rules": rules, "plan": plans, "values": values,
            "batch": batches, "manifest": lambda: (json.dumps(m).encode() for m in manifests()), "config": configs}
 
 

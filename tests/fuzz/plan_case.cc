@@ -16,7 +16,7 @@ constexpr std::string_view kConfig = "\n=== config\n";
 constexpr std::string_view kTensors = "\n=== tensors\n";
 
 [[noreturn]] void refuse(const char* what) {
-  throw UserError(Place{"case", 0, 0, {}, "", ""}, what);
+  throw UserError("tenon-bug"_id, Place{"case", 0, 0, {}, "", ""}, what);
 }
 
 // What stands before `separator`; `text` becomes what stands behind it.

@@ -9,6 +9,7 @@
 
 #include "../element_walk.h"
 #include "checkpoint/natural_order.h"
+#include "rules/resolved_rules.h"
 
 namespace tenon::golden {
 namespace {
@@ -115,6 +116,10 @@ std::map<std::string, std::string> carry_out(const Plan& plan, const Checkpoint&
     std::string bytes(output.bytes, '\x5a');
     for (const auto& piece : output.view.pieces) {
       for_each_element(piece, [&](std::int64_t from, std::int64_t to) {
+        if (is_zero(piece)) {
+          std::memset(&bytes.at(static_cast<std::size_t>(to * size)), 0, static_cast<std::size_t>(size));
+          return;
+        }
         std::memcpy(&bytes.at(static_cast<std::size_t>(to * size)),
                     &contents[piece.source].at(static_cast<std::size_t>(from * size)),
                     static_cast<std::size_t>(size));
@@ -155,11 +160,16 @@ Checkpoint converted(const Plan& plan, const Checkpoint& source, const RuleSet& 
     manifest.rules.push_back({file.name, file.hash, family, chosen && !family, ""});
   }
   manifest.used_transforms = plan.used_ids;
-  manifest.part_sizes = plan.part_sizes;
-  manifest.transposed = plan.transposed;
+  manifest.facts = plan.facts;
+  manifest.names = plan.names;
   manifest.config_edits = plan.config_edits;
-  manifest.config_before = plan.config_before;
-  out.manifest = std::move(manifest);
+  manifest.config_before = source.config_text;
+  manifest.transforms = resolved_transforms(rules, plan.rule_used);
+  manifest.drops = resolved_drops(rules);
+  manifest.copies = resolved_copies(rules);
+  manifest.base_model_prefix = rules.base_model_prefix;
+  manifest.fused_keys = rules.fused_keys;
+  out.manifest = parse_manifest(to_json_text(manifest), "converted/tenon-manifest.json");
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include "plan/build_plan.h"
 #include "rules/flatten.h"
 #include "rules/parse_rules.h"
+#include "rules/resolved_rules.h"
 
 using namespace tenon;
 using namespace tenon::golden;
@@ -59,10 +60,13 @@ TEST_CASE("every measured operation case is exact, forward and back") {
 
     const Checkpoint fused = converted(forward, source, rules);
     const Bytes fused_contents = converted_contents(forward, source, contents, fused);
-    PlanOptions back_options;
+    Options back_options;
     back_options.to = Layout::kOriginal;
     const Plan back = build_plan(fused, rules, back_options);
     CHECK(made_by(back, fused, &fused_contents) == expected_of(c["original"], true));
+    const RuleSet kept = resolved_rules(*fused.manifest, "tenon-manifest.json");
+    const Plan by_manifest = build_plan(fused, kept, back_options);
+    CHECK(made_by(by_manifest, fused, &fused_contents) == expected_of(c["original"], true));
   }
   CHECK(cases == 240);
 }

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <string>
 
-#include "parity/cuda_backend.h"
+#include "modules/cuda/cuda_backend.h"
 
 int main(int argc, char** argv) {
   std::string why;

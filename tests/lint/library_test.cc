@@ -7,10 +7,11 @@
 #include <set>
 #include <sstream>
 
+#include "lint/lint.h"
 #include "rules/choose_rules.h"
 #include "rules/invert.h"
 #include "rules/key_rewriter.h"
-#include "rules/lint.h"
+#include "rules/operations/layout_operation.h"
 #include "rules/parse_rules.h"
 
 using namespace tenon;
@@ -109,6 +110,9 @@ TEST_CASE(
   readme << std::ifstream(kRoot / "tests/golden/README.md").rdbuf();
   for (const auto& head : library().models()) {
     INFO(head.name);
+    // tests/golden/layout_pairs.py compares each layout of another runtime with NumPy, and fails where one is
+    // untried.
+    if (std::filesystem::exists(kRoot / "rules/layouts" / (head.name + ".yaml"))) continue;
     const bool excused = readme.str().find("`" + head.name + "`") != std::string::npos;
     CHECK(taking_part.contains(head.name) != excused);
   }

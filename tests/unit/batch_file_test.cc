@@ -1,4 +1,4 @@
-#include "cli/batch_file.h"
+#include "tasks/batch_file.h"
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -59,17 +59,42 @@ jobs:
                             "here");
   REQUIRE(jobs.size() == 2);
   CHECK(jobs[0].name == "a");
-  CHECK(jobs[0].request.source == "here/in/a");
-  CHECK(jobs[0].request.destination == "here/out/a");
-  CHECK(jobs[0].request.plan.options.max_shard_size == 10'000'000'000);
-  CHECK(jobs[0].request.verify);
-  CHECK(jobs[0].request.stage.sync);
+  CHECK(jobs[0].options.source == "here/in/a");
+  CHECK(jobs[0].options.destination == "here/out/a");
+  CHECK(jobs[0].options.max_shard_size->bytes == 10'000'000'000);
+  CHECK(jobs[0].options.verify);
+  CHECK(jobs[0].options.sync);
   CHECK(jobs[1].name == "back");
-  CHECK(jobs[1].request.plan.rules.to == Layout::kOriginal);
-  CHECK(jobs[1].request.plan.rules.rules == std::vector<std::string>{"mixtral"});
-  CHECK(jobs[1].request.plan.rules.families == std::vector<std::string>{"qkv", "gate_up"});
-  CHECK_FALSE(jobs[1].request.verify);
-  CHECK_FALSE(jobs[1].request.stage.sync);
+  CHECK(jobs[1].options.to == Layout::kOriginal);
+  CHECK(jobs[1].options.rules == std::vector<std::string>{"mixtral"});
+  CHECK(jobs[1].options.fuse == std::vector<std::string>{"qkv", "gate_up"});
+  CHECK_FALSE(jobs[1].options.verify);
+  CHECK_FALSE(jobs[1].options.sync);
+}
+
+TEST_CASE("comparisons have the options of their commands, and of the defaults those that mean the same") {
+  const auto jobs = jobs_of(R"(
+defaults: {fuse: [qkv], verify: true, dtype: bf16}
+jobs:
+  - {task: parity, source: in/a, fused: 'out/{name}', tokens: 4, needs: [b, c]}
+  - {task: parity, source: in/a, name: planned}
+  - {task: diff, source: in/a, other: back, headers: true}
+)",
+                            "here");
+  REQUIRE(jobs.size() == 3);
+  CHECK(jobs[0].task == BatchTask::kParity);
+  CHECK(jobs[0].name == "a parity");
+  CHECK(jobs[0].options.other == "here/out/a");
+  CHECK(jobs[0].options.tokens == 4);
+  CHECK(jobs[0].options.fuse == std::vector<std::string>{"qkv"});
+  // To a conversion that is what weights are cast to.
+  CHECK(jobs[0].options.dtype.empty());
+  CHECK(jobs[0].needs == std::vector<std::string>{"b", "c"});
+  CHECK(jobs[1].options.other.empty());
+  CHECK(jobs[2].task == BatchTask::kDiff);
+  CHECK(jobs[2].name == "a diff");
+  CHECK(jobs[2].options.other == "here/back");
+  CHECK(jobs[2].options.headers);
 }
 
 TEST_CASE("a glob makes one job for each checkpoint that it matches, by name") {
@@ -78,8 +103,8 @@ TEST_CASE("a glob makes one job for each checkpoint that it matches, by name") {
       jobs_of("jobs: [{source: 'models/qwen-*', destination: 'out/{name}-{name}'}]", models.folder);
   REQUIRE(jobs.size() == 2);
   CHECK(jobs[0].name == "qwen-a");
-  CHECK(jobs[1].request.source == (models.folder / "models/qwen-b").string());
-  CHECK(jobs[1].request.destination == (models.folder / "out/qwen-b-qwen-b").string());
+  CHECK(jobs[1].options.source == (models.folder / "models/qwen-b").string());
+  CHECK(jobs[1].options.destination == (models.folder / "out/qwen-b-qwen-b").string());
 }
 
 TEST_CASE("a glob to one destination, and one that matches nothing, are mistakes") {
@@ -93,10 +118,11 @@ TEST_CASE("a glob to one destination, and one that matches nothing, are mistakes
       "  - source: x\n"
       "    destination: ./sub/../out\n",
       models.folder);
-  CHECK(text.find("jobs.yaml:3:18: error: " + (models.folder / "out").string() +
+  CHECK(text.find("jobs.yaml:3:18: error[batch-same-destination]: " + (models.folder / "out").string() +
                   " would be written twice: by this job too") != std::string::npos);
-  CHECK(text.find("jobs.yaml:4:13: error: no checkpoint matches 'nowhere/*'") != std::string::npos);
-  CHECK(text.find("jobs.yaml:7:18: error: " + (models.folder / "out").string() +
+  CHECK(text.find("jobs.yaml:4:13: error[batch-no-match]: no checkpoint matches 'nowhere/*'") !=
+        std::string::npos);
+  CHECK(text.find("jobs.yaml:7:18: error[batch-same-destination]: " + (models.folder / "out").string() +
                   " would be written twice: by the job in line 3 too") != std::string::npos);
 }
 
@@ -110,22 +136,22 @@ jobs:
     threds: 3
   - source: c
   - just text
-)") == R"(jobs.yaml:2:9: error: 'md5' is no hash that tenon knows
+)") == R"(jobs.yaml:2:9: error[args-value]: 'md5' is none of its values
     hash: md5
           ^
-  There are xxh3 (next to free), sha256 (that and the one that hubs use) and none.
-jobs.yaml:7:5: error: unknown key 'threds' in a job
+  They are none, xxh3 and sha256.
+jobs.yaml:6:9: error[args-value]: 'fusd' is none of its values
+      to: fusd
+          ^
+  They are original and fused.
+jobs.yaml:7:5: error[yaml-unknown-key]: unknown key 'threds' in a job
       threds: 3
       ^
   Did you mean 'threads'?
-jobs.yaml:6:9: error: 'fusd' is no layout
-      to: fusd
-          ^
-  There are two: fused and original.
-jobs.yaml:8:5: error: a job needs the key 'destination'
+jobs.yaml:8:5: error[yaml-missing-key]: a job needs the key 'destination'
     - source: c
       ^
-jobs.yaml:9:5: error: a job is a map of keys and values
+jobs.yaml:9:5: error[batch-malformed]: a job is a map of keys and values
     - just text
       ^
   It needs a 'source' and a 'destination'.
@@ -133,10 +159,11 @@ jobs.yaml:9:5: error: a job is a map of keys and values
 }
 
 TEST_CASE("a hostile batch file meets the limits of every YAML file") {
-  CHECK(mistakes_of("jobs: &a [*a]").find("jobs.yaml:1:7: error: nested deeper than 40 levels") == 0);
+  CHECK(mistakes_of("jobs: &a [*a]").find("jobs.yaml:1:7: error[yaml-limit]: nested deeper than 40 levels") ==
+        0);
   CHECK(mistakes_of("jobs: [{source: " + std::string(100'000, 'x') + "}]")
-            .find("error: a value of 100.00 kB") != std::string::npos);
-  CHECK(mistakes_of("jobs: \xFF").find("jobs.yaml (byte 6): error: not UTF-8") == 0);
+            .find("error[yaml-limit]: a value of 100.00 kB") != std::string::npos);
+  CHECK(mistakes_of("jobs: \xFF").find("jobs.yaml (byte 6): error[yaml-malformed]: not UTF-8") == 0);
 }
 
 TEST_CASE("jobs, mistakes and paths that multiply are given up soon") {
@@ -159,15 +186,16 @@ TEST_CASE("jobs, mistakes and paths that multiply are given up soon") {
   std::string holes;
   for (int i = 0; i < 10'000; ++i) holes += "{name}";
   CHECK(parsed("jobs: [{source: '*', destination: '" + holes + "'}]")
-            .find("jobs.yaml:1:35: error: a path or name of more than 4096 bytes\n") == 0);
+            .find("jobs.yaml:1:35: error[batch-limit]: a path or name of more than 4096 bytes\n") == 0);
   CHECK(parsed("jobs: [{source: '" + std::string(5000, '*') + "', destination: b}]")
-            .find("jobs.yaml:1:17: error: a path of 5000 bytes\n") == 0);
+            .find("jobs.yaml:1:17: error[batch-limit]: a path of 5000 bytes\n") == 0);
   CHECK(parsed("jobs: [{source: '*', destination: b}]").find("too many mistakes") != std::string::npos);
 }
 
 TEST_CASE("a batch file without jobs says what it needs") {
   CHECK(mistakes_of("").find("an empty batch file") != std::string::npos);
-  CHECK(mistakes_of("jobs: []").find("jobs.yaml:1:7: error: a batch file needs a list of 'jobs'") !=
+  CHECK(mistakes_of("jobs: []")
+            .find("jobs.yaml:1:7: error[batch-malformed]: a batch file needs a list of 'jobs'") !=
         std::string::npos);
   CHECK(mistakes_of("- a").find("a batch file is a map of keys and values") != std::string::npos);
   CHECK(mistakes_of("jobs: [").find("not valid YAML") != std::string::npos);
@@ -177,7 +205,19 @@ TEST_CASE("a batch file without jobs says what it needs") {
 TEST_CASE("a job without a source or a destination is a mistake, however it is left out") {
   CHECK(mistakes_of("jobs: [{source: a}]").find("a job needs the key 'destination'") != std::string::npos);
   CHECK(mistakes_of("jobs:\n  - source: a\n    destination:\n")
-            .find("jobs.yaml:3:5: error: 'destination' of a job has no value") != std::string::npos);
+            .find("jobs.yaml:3:5: error[yaml-missing-key]: 'destination' of a job has no value") !=
+        std::string::npos);
   CHECK(mistakes_of("jobs: [{source: '', destination: b}]")
-            .find("jobs.yaml:1:17: error: 'source' of a job is empty") != std::string::npos);
+            .find("jobs.yaml:1:17: error[batch-malformed]: 'source' of a job is empty") != std::string::npos);
+}
+
+TEST_CASE("a hole that stands for nothing is a mistake, wherever it is") {
+  CHECK(mistakes_of("jobs: [{source: a, destination: 'out/{model}'}]").find("{model} stands for nothing") !=
+        std::string::npos);
+  CHECK(mistakes_of("jobs: [{source: '{name}', destination: b}]").find("{name} stands for nothing") !=
+        std::string::npos);
+  CHECK(mistakes_of("jobs: [{source: a, destination: b, name: '{}'}]").find("{} stands for nothing") !=
+        std::string::npos);
+  CHECK(jobs_of("jobs: [{source: a, destination: 'out/{name}/{name', name: '{{name}'}]")[0]
+            .options.destination == "out/a/{name");
 }

@@ -28,7 +28,7 @@ KeysAndShapes experts(int count) {
   return out;
 }
 
-std::string refusal(const KeysAndShapes& tensors, const std::string& yaml, PlanOptions options = {},
+std::string refusal(const KeysAndShapes& tensors, const std::string& yaml, Options options = {},
                     nlohmann::ordered_json config = nlohmann::ordered_json::object()) {
   const Checkpoint checkpoint = checkpoint_of(tensors, std::move(config));
   return error_of([&] { build_plan(checkpoint, rules_of(yaml, checkpoint), options); });
@@ -52,7 +52,7 @@ TEST_CASE("stacked experts: one plan, its copies, its accounting") {
         "  layers.0.experts.1.w1.weight +0 -> +64 32x(1,1)\n"
         "  layers.0.experts.1.w3.weight +0 -> +96 32x(1,1)\n");
   for (const auto& fate : plan.fates) CHECK(fate.kind == SourceFate::Kind::kConverted);
-  CHECK(plan.part_sizes.at("layers.0.experts.gate_up_proj") == std::vector<std::int64_t>{8, 8});
+  CHECK(plan.facts.part_sizes.at("layers.0.experts.gate_up_proj") == std::vector<std::int64_t>{8, 8});
 }
 
 TEST_CASE("a gap in an expert list is refused") {
@@ -60,7 +60,7 @@ TEST_CASE("a gap in an expert list is refused") {
   leave_out(tensors, "layers.0.experts.2.w1.weight");
   leave_out(tensors, "layers.0.experts.2.w3.weight");
   const std::string message = refusal(tensors, kExperts);
-  CHECK_THAT(message, Contains("layers.0.experts.gate_up_proj: error: test#0") &&
+  CHECK_THAT(message, Contains("layers.0.experts.0.w1.weight: error[key-gap]: test#0") &&
                           Contains("the list experts\\.*.w1\\.weight has a gap: 2 of 0 to 3 missing"));
 }
 
@@ -83,7 +83,9 @@ TEST_CASE("two tensors that reach one key are refused, renamed or converted") {
   const std::string message =
       refusal({{"a.weight", {2}}, {"b.weight", {2}}},
               "transforms: [WeightRenaming: {source_patterns: ['^a\\.', '^b\\.'], target_patterns: c.}]");
-  CHECK_THAT(message, Contains("c.weight: error: two tensors reach this key: a.weight; and b.weight"));
+  CHECK_THAT(
+      message,
+      Contains("c.weight: error[plan-keys-collide]: two tensors reach this key: a.weight; and b.weight"));
 }
 
 TEST_CASE("an uneven chunk is refused, one with sizes is not") {
@@ -112,7 +114,7 @@ TEST_CASE("a joined tensor comes apart by its manifest, not by guessing") {
   with_manifest.manifest = Manifest{};
   with_manifest.manifest->layout = Layout::kFused;
   with_manifest.manifest->used_transforms = {"test#0"};
-  with_manifest.manifest->part_sizes = {{"qkv", {8, 2, 2}}};
+  with_manifest.manifest->facts.part_sizes = {{"qkv", {8, 2, 2}}};
   const Plan plan = build_plan(with_manifest, rules_of(yaml, with_manifest), back());
   CHECK(plan.outputs[0].view.shape == Shape{2, 2});
   CHECK(plan.outputs[1].view.shape == Shape{8, 2});
@@ -122,11 +124,11 @@ TEST_CASE("a transpose that checks dimensions decides by the declared shape, and
   const std::string yaml = R"(transforms:
   - WeightConverter: {source_patterns: '^w$', target_patterns: w, operations: [Transpose: {check_dims: true, target_shape: ['${config.a}', '${config.b}']}]}
 )";
-  const auto plan_of = [&](const Shape& shape, int a, int b, const PlanOptions& options) {
+  const auto plan_of = [&](const Shape& shape, int a, int b, const Options& options) {
     const Checkpoint checkpoint = checkpoint_of({{"w", shape}}, {{"a", a}, {"b", b}});
     return build_plan(checkpoint, rules_of(yaml, checkpoint), options);
   };
-  CHECK(plan_of({4, 6}, 4, 6, {}).transposed.at("w") == false);
+  CHECK(plan_of({4, 6}, 4, 6, {}).facts.transposed.at("w") == false);
   CHECK(plan_of({6, 4}, 4, 6, {}).outputs[0].view.shape == Shape{4, 6});
   CHECK_THAT(
       error_of([&] {
@@ -134,19 +136,22 @@ TEST_CASE("a transpose that checks dimensions decides by the declared shape, and
       }),
       Contains("[4, 4] fits the fused layout both as it is and transposed") && Contains("--assume-layout"));
   CHECK_THAT(error_of([&] { plan_of({5, 4}, 4, 6, {}); }), Contains("neither as it is nor transposed"));
-  PlanOptions assumed;
+  Options assumed;
   assumed.assume_layout = {{"w", false}};
-  CHECK(plan_of({4, 4}, 4, 4, assumed).transposed.at("w"));
+  CHECK(plan_of({4, 4}, 4, 4, assumed).facts.transposed.at("w"));
 }
 
 TEST_CASE("a converted checkpoint is not converted twice, with a manifest or without") {
   Checkpoint fused = checkpoint_of({{"layers.0.experts.gate_up_proj", {2, 16, 4}}});
-  CHECK_THAT(error_of([&] { build_plan(fused, rules_of(kExperts, fused), {}); }),
-             Contains("this checkpoint is already in the fused layout") && Contains("--to original"));
+  CHECK_THAT(
+      error_of([&] { build_plan(fused, rules_of(kExperts, fused), {}); }),
+      Contains("this checkpoint is already in the fused layout") && Contains("published, nothing to do"));
   fused.manifest = Manifest{};
   fused.manifest->layout = Layout::kFused;
-  CHECK_THAT(error_of([&] { build_plan(fused, rules_of(kExperts, fused), {}); }),
-             Contains("tenon-manifest.json: error: this checkpoint is already in the fused layout"));
+  CHECK_THAT(
+      error_of([&] { build_plan(fused, rules_of(kExperts, fused), {}); }),
+      Contains(
+          "tenon-manifest.json: error[plan-already-there]: this checkpoint is already in the fused layout"));
 }
 
 TEST_CASE("a rule that must match says so when it does not") {
@@ -160,9 +165,9 @@ TEST_CASE("rules that lose where things came from are refused, unless one way is
   const std::string yaml =
       "transforms: [WeightRenaming: {source_patterns: '^old\\.', target_patterns: new.}]";
   const KeysAndShapes tensors = {{"new.a", {2}}, {"old.b", {2}}};
-  CHECK_THAT(refusal(tensors, yaml), Contains("new.a: error: does not come back") &&
+  CHECK_THAT(refusal(tensors, yaml), Contains("new.a: error[plan-key-lost]: does not come back") &&
                                          Contains("which comes back as old.a") && Contains("--one-way"));
-  PlanOptions one_way;
+  Options one_way;
   one_way.one_way = true;
   CHECK(refusal(tensors, yaml, one_way).empty());
 }
@@ -187,7 +192,7 @@ TEST_CASE("an absent config value names the expression and what to do") {
 }
 
 TEST_CASE("shards are filled in natural order up to their limit; a larger tensor stands alone") {
-  PlanOptions options;
+  Options options;
   options.max_shard_size = 40;
   const Checkpoint checkpoint = checkpoint_of({{"l.2", {8}}, {"l.10", {8}}, {"l.1", {64}}, {"l.3", {8}}});
   const Plan plan = build_plan(checkpoint, rules_of("", checkpoint), options);
@@ -211,7 +216,7 @@ TEST_CASE("elements smaller than a byte move in whole bytes or not at all") {
                    "transforms: [WeightConverter: {source_patterns: w, target_patterns: v, operations: "
                    "[Transpose: {}]}]");
              }),
-             Contains("v: error: F4 [4, 4]: its elements do not fall on whole bytes here"));
+             Contains("v: error[plan-sub-byte]: F4 [4, 4]: its elements do not fall on whole bytes here"));
 }
 
 TEST_CASE("config.json is edited on the way there and restored to the letter on the way back") {

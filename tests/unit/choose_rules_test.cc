@@ -14,7 +14,7 @@ std::string error_of(const RuleFolder& folder, const std::string& config) {
   checkpoint.has_config = true;
   checkpoint.config = nlohmann::ordered_json::parse(config);
   try {
-    choose_rules({Layout::kOriginal, {}, {}}, checkpoint, folder.library());
+    choose_rules({.to = Layout::kOriginal}, checkpoint, folder.library());
   } catch (const UserError& error) {
     return error.what();
   }
@@ -31,6 +31,7 @@ TEST_CASE("the families that config.json names are the library's") {
   CHECK(error_of(folder,
                  R"({"model_type": "small", "fusion_config": {"a": false, "b": true, "c\u001b": {}, ")" +
                      path + R"(": true}})") ==
-        "ckpt/config.json: /fusion_config: error: no fusion family of the library: b, c\\x1b and " + path +
-            "\n  A family of your own: name its file with --fuse FILE.yaml.\n");
+        "ckpt/config.json: /fusion_config: error[family-unknown]: no fusion family of the library: b, c\\x1b "
+        "and " +
+            path + "\n  The library has mine. A family of your own: name its file with --fuse FILE.yaml.\n");
 }

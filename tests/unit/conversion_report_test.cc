@@ -2,14 +2,16 @@
 
 #include <catch2/catch.hpp>
 
+#include "report/batch_report.h"
+
 using namespace tenon;
 
 namespace {
 
 BatchReport three_jobs() {
   using State = JobReport::State;
-  const ConversionReport done{"in/a",    "out/a", Layout::kFused, {"mixtral"}, 20, 7,      2, 3'000'000,
-                              3'000'000, 1.5,     true,           3'000'100,   0,  "xxh3", {}};
+  const ConversionReport done{"in/a",    "out/a", Layout::kFused, {"mixtral"}, 20, 7,      2,  3'000'000,
+                              3'000'000, 1.5,     true,           3'000'100,   0,  "xxh3", {}, {}};
   return {"jobs.yaml",
           {{"a", "in/a", "out/a", State::kDone, 1.5, "", done},
            {"b", "in/b", "out/b", State::kFailed, 0.5, "in/b: error: no such folder\n  Look.\n", {}},
@@ -51,6 +53,13 @@ TEST_CASE("a batch sums up as text, JSON and JUnit") {
         "c    not run                    out/c\n"
         "\n"
         "1 of 3 jobs done, 1 failed, 1 not run; 3.00 MB in 2.00 s\n");
+  BatchReport again = report;
+  again.interrupted = true;
+  again.jobs[0].state = JobReport::State::kDoneBefore;
+  again.jobs[1].state = JobReport::State::kInterrupted;
+  CHECK(batch_text(again).ends_with(
+      "0 of 3 jobs done, 1 done before, 1 interrupted, 0 failed, 1 not run; 0 B in 2.00 s\n"));
+  CHECK(batch_junit(again).find("not run: the batch was stopped") != std::string::npos);
   const auto json = batch_json(report);
   CHECK(json["failed"] == 1);
   CHECK(json["jobs"][1]["error"] == "in/b: error: no such folder\n  Look.\n");

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "parity/cpu_operations.h"
+#include "modules/products.h"
 #include "parity/seeded_inputs.h"
 
 using namespace tenon;

@@ -1,5 +1,5 @@
 // A weight that is read through an edit against an array to which the edit was made.
-#include "parity/cpu_weights.h"
+#include "modules/cpu/cpu_weights.h"
 
 #include <catch2/catch.hpp>
 #include <cstring>

@@ -36,10 +36,14 @@ TEST_CASE("headers are compared in natural order") {
 }
 
 TEST_CASE("the first differing element is named with its values") {
-  DiffReport report{"A", "B", 1, 24, {}, {}, {}, {}};
+  DiffReport report;
+  report.a = "A";
+  report.b = "B";
+  report.tensors_in_both = 1;
+  report.bytes_compared = 24;
   CHECK(report.same());
   CHECK(diff_text(report) == "the same: 1 tensor in both, 24 B compared\n");
-  report.bytes.push_back({"x", DType::kBF16, {3, 4}, 5, "0x3f00", "0x3f80"});
+  report.bytes.push_back({"x", DType::kBF16, {3, 4}, 5, "0x3f00", "0x3f80", {}});
   CHECK(diff_text(report) ==
         "bytes differ (1):\n"
         "  x  BF16 [3, 4]: first at [1, 1]: 0.5 (0x3f00) against 1 (0x3f80)\n"

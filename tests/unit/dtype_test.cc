@@ -1,4 +1,4 @@
-#include "checkpoint/dtype.h"
+#include "tensor/dtype.h"
 
 #include <catch2/catch.hpp>
 

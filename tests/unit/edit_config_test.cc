@@ -69,8 +69,9 @@ TEST_CASE("edits that make a config too deep to be read are refused") {
   CHECK_NOTHROW(edited(with_config("{}"), {{"a", deep}}, Layout::kFused));
   CHECK(error_of([&] {
           edited(with_config("{}"), {{"a.b", deep}}, Layout::kFused);
-        }).find("config.json: error: could not be read again as it is edited: nested deeper than") !=
-        std::string::npos);
+        })
+            .find("config.json: error[config-unreadable]: could not be read again as it is edited: nested "
+                  "deeper than") != std::string::npos);
 }
 
 TEST_CASE("a manifest's former config that is no config is not restored") {

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -100,6 +102,22 @@ inline EngineOptions quick_options(int threads) {
   options.sync = false;
   return options;
 }
+
+/// Keeps what an engine records of complete shards.
+struct FinishedShards : ShardLog {
+  std::vector<FinishedShard> all;
+  void finished(const FinishedShard& shard) override { all.push_back(shard); }
+};
+
+/// Calls `seen` with each progress, and stops once `stop` is set.
+struct Watcher : Observer {
+  std::function<void(std::uint64_t done, std::uint64_t total)> seen;
+  std::atomic<bool> stop = false;
+  void progress(std::string_view /*stage*/, std::uint64_t done, std::uint64_t total) override {
+    if (seen) seen(done, total);
+  }
+  bool stopped() const override { return stop; }
+};
 
 /// The hash of a tensor, over its bytes in memory.
 inline std::string hash_of(const std::string& bytes) {

@@ -150,8 +150,9 @@ TEST_CASE("elements of less than a byte move where whole bytes move, and are ref
 
   Plan turned;
   add_output(turned, "t", permuted_view(four, DType::kF4, {6, 4}, {1, 0}));
-  CHECK_THROWS_WITH(execute(turned, source.checkpoint, folder.path(), quick_options(2)),
-                    Catch::Contains("t: error: F4 elements of 4 bits cannot be moved one by one"));
+  CHECK_THROWS_WITH(
+      execute(turned, source.checkpoint, folder.path(), quick_options(2)),
+      Catch::Contains("t: error[plan-sub-byte]: F4 elements of 4 bits cannot be moved one by one"));
 }
 
 TEST_CASE("a piece that leaves its tensors is refused before a byte moves") {
@@ -182,10 +183,11 @@ TEST_CASE("a source that was cut short or written to is refused, mapped or read"
     // Cut once the first bytes are written, so that opening it found nothing.
     std::atomic<bool> cut = false;
     options.hash = HashKind::kNone;
-    options.progress = [&](std::uint64_t) {
+    Watcher watcher;
+    watcher.seen = [&](std::uint64_t, std::uint64_t) {
       if (!cut.exchange(true)) std::filesystem::resize_file(path, 9000);
     };
-    CHECK_THROWS_AS(execute(plan, source.checkpoint, folder.path(), options), UserError);
+    CHECK_THROWS_AS(execute(plan, source.checkpoint, folder.path(), options, watcher), UserError);
     CHECK_THROWS_WITH(
         execute(plan, source.checkpoint, folder.path(), quick_options(2)),
         Catch::Contains("the file changed while it was being read: it had 24000008 bytes and has 9000"));
@@ -200,22 +202,20 @@ TEST_CASE("a source that was cut short or written to is refused, mapped or read"
                     Catch::Contains("written to"));
 }
 
-TEST_CASE("a set stop flag ends the run") {
+TEST_CASE("an observer that says stop ends the run") {
   const TemporaryFolder folder;
   HandMadeSource source(folder.path());
   const auto i = source.add("s", DType::kU8, {40 << 20});
   source.write();
   Plan plan;
   add_output(plan, "o", permuted_view(i, DType::kU8, {40 << 20}, {0}));
-  std::atomic<bool> stop = false;
-  EngineOptions options = quick_options(2);
-  options.stop = &stop;
+  Watcher watcher;
   std::uint64_t seen = 0;
-  options.progress = [&](std::uint64_t done) {
+  watcher.seen = [&](std::uint64_t done, std::uint64_t) {
     seen = done;
-    stop = true;
+    watcher.stop = true;
   };
-  CHECK_THROWS_AS(execute(plan, source.checkpoint, folder.path(), options), Interrupted);
+  CHECK_THROWS_AS(execute(plan, source.checkpoint, folder.path(), quick_options(2), watcher), Interrupted);
   CHECK(seen > 0);
   CHECK(seen < 20 << 20);
 }
@@ -227,10 +227,13 @@ TEST_CASE("progress never goes back and ends at all bytes") {
   source.write();
   Plan plan;
   add_output(plan, "o", permuted_view(i, DType::kU8, {40 << 20}, {0}));
-  EngineOptions options = quick_options(3);
+  Watcher watcher;
   std::vector<std::uint64_t> seen;
-  options.progress = [&](std::uint64_t done) { seen.push_back(done); };
-  const EngineResult result = execute(plan, source.checkpoint, folder.path(), options);
+  watcher.seen = [&](std::uint64_t done, std::uint64_t total) {
+    CHECK(total == 40 << 20);
+    seen.push_back(done);
+  };
+  const EngineResult result = execute(plan, source.checkpoint, folder.path(), quick_options(3), watcher);
   CHECK(std::is_sorted(seen.begin(), seen.end()));
   CHECK(seen.back() == 40 << 20);
   CHECK(result.bytes_written == 40 << 20);
@@ -273,8 +276,9 @@ TEST_CASE("shards of an earlier run are left alone and their hashes kept") {
   for (const HashKind kind : {HashKind::kXxh3, HashKind::kSha256}) {
     EngineOptions options = quick_options(2);
     options.hash = kind;
-    std::vector<FinishedShard> finished;
-    options.shard_finished = [&](const FinishedShard& shard) { finished.push_back(shard); };
+    FinishedShards log;
+    std::vector<FinishedShard>& finished = log.all;
+    options.log = &log;
     const EngineResult all = execute(plan, source.checkpoint, folder.path(), options);
     REQUIRE(finished.size() == 3);
     CHECK(all.shard_hashes.size() == (kind == HashKind::kSha256 ? 3 : 0));

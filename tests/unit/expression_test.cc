@@ -1,4 +1,4 @@
-#include "rules/expression.h"
+#include "rules/language/expression.h"
 
 #include <catch2/catch.hpp>
 
@@ -56,7 +56,7 @@ TEST_CASE("arithmetic binds as usual") {
 }
 
 TEST_CASE("a division that does not come out even is an error") {
-  CHECK(error_of("config.hidden_size / 3").find("rules.yaml:4:9: error:") == 0);
+  CHECK(error_of("config.hidden_size / 3").find("rules.yaml:4:9: error[config-value-type]:") == 0);
   CHECK(error_of("config.hidden_size // 0") != "");
   CHECK(error_of("config.hidden_size % 0") != "");
 }
@@ -67,6 +67,13 @@ TEST_CASE("or takes the first that is present") {
   CHECK(number("config.sizes[2] or 1") == 1);
   CHECK(number("config.hidden_size[0] or 2") == 2);
   CHECK(number("(config.absent * 2) or 9") == 9);
+  // What stands behind it is not computed: 64 / 3 leaves a remainder, and text is no number.
+  CHECK(number("config.heads or config.hidden_size / 3") == 8);
+  CHECK(number("config.absent or config.heads or config.act * 2") == 8);
+  CHECK(value("config.heads == 9 and config.act * 2 == 1") == false);
+  CHECK(value("config.heads == 9 and config.absent") == false);
+  CHECK(error_of("config.hidden_size / 3 or config.heads") != "");
+  CHECK(error_of("config.absent or config.hidden_size / 3") != "");
 }
 
 TEST_CASE("an absent value is named") {
@@ -92,6 +99,25 @@ TEST_CASE("an integer is asked for, and nothing else does") {
 TEST_CASE("what overflows is an error") {
   CHECK_THROWS_AS(number("9223372036854775807 + 1"), UserError);
   CHECK_THROWS_AS(number("9223372036854775807 * 2"), UserError);
+}
+
+TEST_CASE("real numbers stay real, and integers stay integers") {
+  const nlohmann::ordered_json config = {{"n", 3}, {"r", 0.5}, {"list", {"a", "b"}}};
+  const auto value = [&](const std::string& text) { return evaluate("${" + text + "}", config, {}); };
+  CHECK(value("config.r * config.n") == 1.5);
+  CHECK(value("1 / sqrt(4)") == 0.5);
+  CHECK(value("0.25 + 1") == 1.25);
+  CHECK(value("-config.r") == -0.5);
+  CHECK(value("exp(0) - 0.5") == 0.5);
+  CHECK(value("config.r < 1") == true);
+  CHECK(value("real(config.n) / 2") == 1.5);
+  CHECK(value("config.n * 2").is_number_integer());
+  CHECK_THROWS_AS(value("1 / (config.r - 0.5)"), UserError);
+  CHECK_THROWS_AS(value("sqrt(0 - 1)"), UserError);
+  CHECK_THROWS_AS(value("exp(1000)"), UserError);
+  CHECK_THROWS_AS(value("config.list * 0.5"), UserError);
+  // Only module programs know these.
+  for (const char* name : {"own.n", "layer", "rope", "set.n"}) CHECK_THROWS_AS(value(name), UserError);
 }
 
 TEST_CASE("syntax is checked without a config") {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "rules/choose_rules.h"
+#include "rules/operations/layout_operation.h"
 #include "rules/parse_rules.h"
 #include "rules_fixture.h"
 
@@ -86,7 +87,7 @@ TEST_CASE("expressions are read from the part's own config") {
   const RuleFile file = read_rule_file(library.locate_model("root"), diagnostics);
   const RuleSet flat = flatten(file, {{"n", 1}, {"text_config", {{"n", 7}}}}, library, diagnostics);
   REQUIRE(flat.transforms.size() == 1);
-  CHECK(std::get<Concatenate>(flat.transforms[0].operations[0].does).sizes.listed[0].value == 7);
+  CHECK(to_json(flat.transforms[0].operations[0])["Concatenate"]["sizes"] == Json({7, 2}));
   CHECK(flat_ids(folder, "root", Json::object()).back().find("! ") == 0);
 }
 

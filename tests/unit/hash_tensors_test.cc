@@ -37,9 +37,10 @@ TEST_CASE("of an interrupted run's shards only those are trusted that still have
     add_output(plan, fmt::format("o{}", i), permuted_view(i, DType::kU8, {1000}, {0}), i);
   }
   source.write();
-  std::vector<FinishedShard> finished;
+  FinishedShards log;
+  std::vector<FinishedShard>& finished = log.all;
   EngineOptions options = quick_options(2);
-  options.shard_finished = [&](const FinishedShard& shard) { finished.push_back(shard); };
+  options.log = &log;
   execute(plan, source.checkpoint, folder.path(), options);
   std::sort(finished.begin(), finished.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   CHECK(still_finished(finished, plan, folder.path(), options).size() == 4);

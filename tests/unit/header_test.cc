@@ -120,7 +120,8 @@ TEST_CASE("a header that comes in parts is the same, and so is what is wrong wit
 }
 
 TEST_CASE("a file of another kind is refused with what it may be") {
-  CHECK(message_of("") == " (byte 0): error: the file is 0 bytes long, too short for a safetensors header\n");
+  CHECK(message_of("") ==
+        " (byte 0): error[header-truncated]: the file is 0 bytes long, too short for a safetensors header\n");
   CHECK(message_of("version https://git-lfs.github.com/spec/v1\n").find("Git LFS pointer") !=
         std::string::npos);
   CHECK(message_of("<!DOCTYPE html><html></html>").find("web page") != std::string::npos);
@@ -128,7 +129,7 @@ TEST_CASE("a file of another kind is refused with what it may be") {
   CHECK(message_of("GGUF\x03 and so on").find("GGUF") != std::string::npos);
   CHECK(message_of("{\"a\": 1234567890}").find("without the length") != std::string::npos);
   CHECK(message_of(std::string("\xE8\x03\0\0\0\0\0\0{}", 10)) ==
-        " (byte 0): error: the header's length is 1000, but only 2 bytes follow\n");
+        " (byte 0): error[header-truncated]: the header's length is 1000, but only 2 bytes follow\n");
 }
 
 TEST_CASE("a header that some readers refuse is a warning") {

@@ -58,11 +58,11 @@ TEST_CASE("aliases that multiply are refused before they are written out") {
     const std::string inner = fmt::format("*a{0}, *a{0}, *a{0}, *a{0}, *a{0}", i - 1);
     text += fmt::format("  - &a{} [{}, {}]\n", i, inner, inner);
   }
-  CHECK(says(text, "error: aliases make this file too large"));
+  CHECK(says(text, "error[yaml-limit]: aliases make this file too large"));
 }
 
 TEST_CASE("an alias of what it stands in is refused") {
-  CHECK(says(kHead + "modules: &a [*a]\n", "r.yaml:4:10: error: nested deeper than 40 levels"));
+  CHECK(says(kHead + "modules: &a [*a]\n", "r.yaml:4:10: error[yaml-limit]: nested deeper than 40 levels"));
 }
 
 TEST_CASE("deep nesting is refused, in flow style and in block style") {
@@ -75,24 +75,25 @@ TEST_CASE("deep nesting is refused, in flow style and in block style") {
 }
 
 TEST_CASE("a value of a megabyte and a file of many are refused") {
-  CHECK(
-      says(kHead + "origin: " + std::string(1'000'000, 'x') + "\n", "r.yaml:4:9: error: a value of 1.00 MB"));
+  CHECK(says(kHead + "origin: " + std::string(1'000'000, 'x') + "\n",
+             "r.yaml:4:9: error[yaml-limit]: a value of 1.00 MB"));
   CHECK(says(std::string(5'000'000, '\n'),
-             "r.yaml: error: 5.00 MB is larger than any rule or job file should be"));
+             "r.yaml: error[yaml-limit]: 5.00 MB is larger than any rule or job file should be"));
 }
 
 TEST_CASE("what is no UTF-8 is refused, as text and before it can reach a key") {
   CHECK(message_of(kHead + "origin: \xFF\n") ==
-        "r.yaml (byte 40): error: not UTF-8\n  Save the file as UTF-8.\n");
+        "r.yaml (byte 40): error[yaml-malformed]: not UTF-8\n  Save the file as UTF-8.\n");
   CHECK(says(kHead + "origin: \"\\ud800\"\n", "r.yaml:4:"));
   CHECK(message_of(kHead + "origin: \xC3\xA9\n").empty());
 }
 
 TEST_CASE("a key twice, an unknown key and a document of another kind are refused with their places") {
-  CHECK(says(kHead + "name: y\n", "r.yaml:4:1: error: the key 'name' stands here twice"));
-  CHECK(says(kHead + "transform: []\n", "r.yaml:4:1: error: unknown key 'transform' in a rule file"));
-  CHECK(says("[1, 2]", "r.yaml: error: a rule file is a map of keys"));
-  CHECK(says("", "r.yaml: error: a rule file is a map of keys"));
+  CHECK(says(kHead + "name: y\n", "r.yaml:4:1: error[yaml-duplicate-key]: the key 'name' stands here twice"));
+  CHECK(says(kHead + "transform: []\n",
+             "r.yaml:4:1: error[yaml-unknown-key]: unknown key 'transform' in a rule file"));
+  CHECK(says("[1, 2]", "r.yaml: error[rules-malformed]: a rule file is a map of keys"));
+  CHECK(says("", "r.yaml: error[rules-malformed]: a rule file is a map of keys"));
   CHECK(says("a: [", "r.yaml:1:"));
 }
 
@@ -118,7 +119,8 @@ TEST_CASE("a rule file that is no regular file, is empty or has no end is refuse
     return std::string();
   };
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
-  CHECK(refusal((folder / "pipe").string()).find("pipe: error: not a regular file") != std::string::npos);
+  CHECK(refusal((folder / "pipe").string()).find("pipe: error[file-not-regular]: not a regular file") !=
+        std::string::npos);
   CHECK(refusal("/dev/zero").find("not a regular file") != std::string::npos);
   write_file(folder / "empty.yaml", "");
   CHECK(refusal((folder / "empty.yaml").string()).find("a rule file is a map of keys") != std::string::npos);

@@ -48,16 +48,17 @@ TEST_CASE("an index is read into shards and tensors") {
 
 TEST_CASE("an index of another form is refused") {
   const std::string again = "  Fetch the index again from where the checkpoint came from.\n";
-  CHECK(message_of("[]") == "i.json: error: the index is not a JSON object\n" + again);
-  CHECK(message_of("{}") == "i.json: /weight_map: error: the index has no object 'weight_map'\n" + again);
+  CHECK(message_of("[]") == "i.json: error[index-malformed]: the index is not a JSON object\n" + again);
+  CHECK(message_of("{}") ==
+        "i.json: /weight_map: error[index-malformed]: the index has no object 'weight_map'\n" + again);
   CHECK(message_of(R"({"weight_map":{}})") ==
-        "i.json: /weight_map: error: the index lists no tensor\n" + again);
+        "i.json: /weight_map: error[index-malformed]: the index lists no tensor\n" + again);
   CHECK(message_of(R"({"weight_map":["a"]})").find("no object 'weight_map'") != std::string::npos);
   CHECK(message_of(R"({"weight_map":{"a":1,"b":null}})") ==
-        "i.json: /weight_map/a: error: the name of the shard is not a string\n" + again +
-            "i.json: /weight_map/b: error: the name of the shard is not a string\n" + again);
+        "i.json: /weight_map/a: error[index-malformed]: the name of the shard is not a string\n" + again +
+            "i.json: /weight_map/b: error[index-malformed]: the name of the shard is not a string\n" + again);
   CHECK(message_of(R"({"weight_map":{"a":"s.safetensors","\u0061":"s.safetensors"}})") ==
-        "i.json: /weight_map: error: the key 'a' occurs twice\n"
+        "i.json: /weight_map: error[json-duplicate-key]: the key 'a' occurs twice\n"
         "  Readers differ in which of the two they take: remove one.\n");
   CHECK(message_of(R"({"weight_map":{},"weight_map":{}})").find("occurs twice") != std::string::npos);
   CHECK(message_of("{\"weight_map\":").find("i.json:1:") == 0);
@@ -68,7 +69,7 @@ TEST_CASE("the name of a shard is a plain .safetensors file name") {
                            "C:m.safetensors", "C:\\\\m.safetensors", "\\\\\\\\host\\\\m.safetensors"}) {
     INFO(name);
     const std::string message = message_of(shard_named(name));
-    CHECK(message.find("i.json: /weight_map/w: error: '") == 0);
+    CHECK(message.find("i.json: /weight_map/w: error[index-shard-name]: '") == 0);
     CHECK(message.find("is a path; shards lie beside the index\n  Put the shards beside the index") !=
           std::string::npos);
   }
@@ -90,15 +91,17 @@ TEST_CASE("an index that agrees with its shards has nothing said about it") {
 TEST_CASE("every disagreement between index and shards is reported, grouped by shard") {
   const ShardIndex index = parse_index(kTwoShards, "i.json");
   const std::string hint = "  The index is not that of these shards: fetch both again from one place.\n";
-  CHECK(disagreements(index, {tensor("a.2", 1), tensor("a.10", 1), tensor("n", 0), tensor("n2", 0)}) ==
-        "i.json: n: error: is in a.safetensors, but not listed (2 tensors: n and n2)\n" + hint +
-            "i.json: a.2: error: is listed in a.safetensors, but is in b.safetensors\n" + hint +
-            "i.json: y: error: is listed in a.safetensors, but no shard holds it\n" + hint +
-            "i.json: x: error: is listed in b.safetensors, but no shard holds it\n" + hint);
+  CHECK(
+      disagreements(index, {tensor("a.2", 1), tensor("a.10", 1), tensor("n", 0), tensor("n2", 0)}) ==
+      "i.json: n: error[index-mismatch]: is in a.safetensors, but not listed (2 tensors: n and n2)\n" + hint +
+          "i.json: a.2: error[index-mismatch]: is listed in a.safetensors, but is in b.safetensors\n" + hint +
+          "i.json: y: error[index-mismatch]: is listed in a.safetensors, but no shard holds it\n" + hint +
+          "i.json: x: error[index-mismatch]: is listed in b.safetensors, but no shard holds it\n" + hint);
   CHECK(disagreements(
             index, {tensor("a.2", 0), tensor("a.2", 1), tensor("a.10", 1), tensor("x", 1), tensor("y", 0)}) ==
-        "i.json: a.2: error: is in two shards, a.safetensors and b.safetensors\n" + hint +
-            "i.json: /metadata/total_size: warning: states 16 bytes, but the tensors take 20\n");
+        "i.json: a.2: error[index-mismatch]: is in two shards, a.safetensors and b.safetensors\n" + hint +
+            "i.json: /metadata/total_size: warning[index-total-size]: states 16 bytes, but the tensors take "
+            "20\n");
 }
 
 // What json.dumps(index, indent=2, sort_keys=True) + "\n" gives.

@@ -3,44 +3,77 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <random>
+#include <set>
+
+#include "rules/operations/registry.h"
+#include "rules/parse_operation.h"
 
 using namespace tenon;
 
 namespace {
 
-using Does = decltype(Operation::does);
+Operation operation(const std::string& text) {
+  Diagnostics diagnostics;
+  const YamlFile yaml(text, "operation.yaml", diagnostics);
+  const auto parsed = parse_operation(yaml, yaml.root(), diagnostics);
+  diagnostics.throw_if_errors();
+  return parsed.value();
+}
 
-Operation operation(Does does) {
-  return {std::move(does), {}, std::nullopt};
+// Every operation that there is, with parameters of all kinds.
+const std::vector<std::string>& examples() {
+  static const std::vector<std::string> kExamples = {
+      "Chunk: {dim: 1, num_shards_attribute: parts, sizes: equal}",
+      "Chunk: {dim: -1, sizes: [3, 5], groups: 2}",
+      "Concatenate: {dim: 1, sizes: [3, 5]}",
+      "Concatenate: {dim: 0, groups: '${config.heads}'}",
+      "MergeModulelist: {dim: 2, start: 3, stride: 6}",
+      "SplitModulelist: {dim: -1, start: 1}",
+      "Transpose: {dim0: 0, dim1: 2, check_dims: true, target_shape: [null, 4]}",
+      "Permute: {dims: [2, 0, 1]}",
+      "Reshape: {shape: [2, -1], from: [8, 2]}",
+      "Reshape: {shape: [2, -1]}",
+      "Interleave: {dim: 1, inverse: true}",
+      "Pad: {dim: 0, to: 64, from: 50}",
+      "Slice: {dim: 1, to: 3, any: true}",
+      "Conv3dToLinear: {in_channels: 3, kernel_size: [2, 14, 14]}",
+      "LinearToConv3d",
+      "PermuteForRope: {subconfig_key: text_config, permute_layer_names: [q], inverse: true}",
+      "PermuteForRope: {heads: 4, rotary_dim: 8}",
+      "ErnieFuseAndSplitTextVisionExperts: {stack_dim: 0, concat_dim: 1}",
+      "ErnieSplitAndDecoupleTextVisionExperts: {stack_dim: 1, concat_dim: 0}",
+      "Cast: {dtype: F32, from: BF16, exact: true, overflow: torch}",
+      "SubtractOne: {offset: 0.5}",
+      "Reciprocal",
+      "ConvertFP8LinearScale: {out_features: '${config.rows}', inverse: false, strategy: channel}",
+      "Fp8Dequantize: {block_size: [128, '${config.block}'], dtype: BF16, overflow: nan}",
+      "Fp8Quantize: {block_size: null, scale_fmt: ue8m0, scale_dtype: F32, formula: divide}",
+      "ScaleDequantize: {type: int, strategy: group, group_size: 32, symmetric: false}",
+      "ScaleQuantize: {type: float, strategy: block, block_structure: [8, 16], num_bits: 8}",
+      "Mxfp4Dequantize: {transpose: false, dtype: F32}",
+      "Mxfp4Quantize: {transpose: true, scale: floor, ties: even}",
+      "PackedMxfp4Dequantize: {dtype: BF16}",
+      "PackedMxfp4Quantize: {scale: even}",
+      "Mxfp8Quantize: {scale: rceil}",
+      "NVFP4Dequantize: {style: modelopt}",
+      "NVFP4Quantize: {style: compressed-tensors}",
+      "PackedDequantize: {num_bits: 4, strategy: group, group_size: 128, symmetric: true}",
+      "PackedQuantize: {num_bits: 3, strategy: channel}",
+      "UnpackInts: {layout: awq, num_bits: 4, dim: 1, size: 24, offset: -8, dtype: I8}",
+      "PackInts: {layout: dense, num_bits: 5, dim: 0}",
+      "AwqDequantize: {group_size: -1, zero_point: true, dtype: BF16}",
+      "AwqQuantize: {group_size: 64}",
+      "AwqToPacked: {group_size: 64}",
+      "GptqDequantize: {num_bits: 4, group_size: 128, format: gptq_v2}",
+      "GptqQuantize: {num_bits: 8, group_size: 32}",
+      "MetalDequantize: {bits: 4, group_size: 64, bias_name: biases}",
+      "MetalQuantize: {bits: 8, group_size: 32}",
+  };
+  return kExamples;
 }
 
 Operation random_operation(std::mt19937& random) {
-  const int dim = static_cast<int>(random() % 4) - 1;
-  const bool flag = random() % 2 == 0;
-  switch (random() % 11) {
-    case 0:
-      return operation(Chunk{dim, "parts", {PartSizes::Kind::kEqual, {}}});
-    case 1:
-      return operation(Concatenate{dim, "", {PartSizes::Kind::kListed, {{"3", {}, 3}, {"5", {}, 5}}}});
-    case 2:
-      return operation(MergeModulelist{dim});
-    case 3:
-      return operation(SplitModulelist{dim});
-    case 4:
-      return operation(Transpose{dim, dim + 1, flag, {}, false});
-    case 5:
-      return operation(Interleave{dim, flag});
-    case 6:
-      return operation(Conv3dToLinear{Number{"3", {}, 3}, {}});
-    case 7:
-      return operation(LinearToConv3d{Number{"3", {}, 3}, {}});
-    case 8:
-      return operation(PermuteForRope{"text_config", {"q"}, flag, 4});
-    case 9:
-      return operation(ErnieFuseAndSplitTextVisionExperts{dim, dim + 1});
-    default:
-      return operation(ErnieSplitAndDecoupleTextVisionExperts{dim, dim + 1});
-  }
+  return operation(examples()[random() % examples().size()]);
 }
 
 Transform random_transform(std::mt19937& random) {
@@ -68,12 +101,7 @@ Transform random_transform(std::mt19937& random) {
 
 // What an operation is, with every parameter that counts.
 std::string spelled(const Operation& o) {
-  std::string out = to_string(o);
-  if (const auto* const t = std::get_if<Transpose>(&o.does)) out += t->inverted ? " inverted" : "";
-  if (const auto* const c = std::get_if<Chunk>(&o.does)) out += std::to_string(c->sizes.listed.size());
-  if (const auto* const c = std::get_if<Concatenate>(&o.does)) out += std::to_string(c->sizes.listed.size());
-  if (const auto* const p = std::get_if<PermuteForRope>(&o.does)) out += std::to_string(*p->heads);
-  return out;
+  return to_json(o).dump() + to_string(o);
 }
 
 }  // namespace
@@ -98,15 +126,35 @@ TEST_CASE("the inverse of the inverse is the transform") {
 }
 
 TEST_CASE("each operation has its inverse") {
-  const auto inverse = [](Does does) { return to_string(invert(operation(std::move(does)))); };
-  CHECK(inverse(Chunk{1, "", {}}) == "Concatenate(dim=1)");
-  CHECK(inverse(MergeModulelist{0}) == "SplitModulelist(dim=0)");
-  CHECK(inverse(Transpose{0, 2, false, {}, false}) == "Transpose(dim0=2, dim1=0)");
-  CHECK(inverse(Interleave{1, false}) == "Interleave(dim=1, inverse)");
-  CHECK(inverse(PermuteForRope{"", {"q"}, false, 2}) == "PermuteForRope(inverse)");
-  CHECK(inverse(Conv3dToLinear{}) == "LinearToConv3d");
-  CHECK(inverse(ErnieFuseAndSplitTextVisionExperts{0, 1}) ==
+  const auto inverse = [](const std::string& text) { return to_string(invert(operation(text))); };
+  CHECK(inverse("Chunk: {dim: 1}") == "Concatenate(dim=1)");
+  CHECK(inverse("Concatenate: {dim: 1, groups: 4}") == "Chunk(dim=1, groups=4)");
+  CHECK(inverse("MergeModulelist") == "SplitModulelist(dim=0)");
+  CHECK(inverse("MergeModulelist: {start: 3, stride: 6}") == "SplitModulelist(dim=0, start=3, stride=6)");
+  CHECK(inverse("Transpose: {dim0: 0, dim1: 2}") == "Transpose(dim0=2, dim1=0)");
+  CHECK(inverse("Permute: {dims: [2, 0, 1]}") == "Permute(dims=[1, 2, 0])");
+  CHECK(inverse("Reshape: {shape: [2, -1], from: [6, 4]}") == "Reshape(shape=[6, 4])");
+  CHECK(inverse("Reshape: {shape: [2, -1]}") == "Reshape(to the shape before)");
+  CHECK(inverse("Interleave: {dim: 1}") == "Interleave(dim=1, inverse)");
+  CHECK(inverse("PermuteForRope: {heads: 2}") == "PermuteForRope(heads=2, inverse)");
+  CHECK(inverse("Conv3dToLinear") == "LinearToConv3d");
+  CHECK(inverse("Fp8Dequantize: {block_size: [8, 16], dtype: F32}") == "Fp8Quantize(block_size=[8,16])");
+  CHECK(inverse("Mxfp4Quantize: {transpose: false, ties: even}") == "Mxfp4Dequantize(transpose=false)");
+  CHECK(inverse("Mxfp8Quantize") == "ScaleDequantize(type=float, strategy=group, group_size=32)");
+  CHECK(inverse("NVFP4Dequantize: {style: modelopt}") == "NVFP4Quantize(style=modelopt)");
+  CHECK(inverse("ErnieFuseAndSplitTextVisionExperts") ==
         "ErnieSplitAndDecoupleTextVisionExperts(stack_dim=0, concat_dim=1)");
+}
+
+TEST_CASE("the examples here are of every operation, and come back from what they are written as") {
+  std::set<std::string> left;
+  for (const OperationRow* row : operation_rows()) left.insert(row->name);
+  for (const auto& text : examples()) {
+    const Operation o = operation(text);
+    left.erase(std::string(name_of(o)));
+    CHECK(spelled(operation(to_json(o).dump())) == spelled(o));
+  }
+  CHECK(left == std::set<std::string>{});
 }
 
 TEST_CASE("operations are inverted in reverse order") {
@@ -114,7 +162,7 @@ TEST_CASE("operations are inverted in reverse order") {
   t.kind = TransformKind::kWeightConverter;
   t.source_patterns = {"a*.x", "a*.y"};
   t.target_patterns = {"b"};
-  t.operations = {operation(MergeModulelist{0}), operation(Concatenate{1, "", {}})};
+  t.operations = {operation("MergeModulelist: {dim: 0}"), operation("Concatenate: {dim: 1}")};
   const Transform back = invert(t);
   CHECK(back.source_patterns == std::vector<std::string>{"b"});
   CHECK(to_string(back.operations[0]) == "Chunk(dim=1)");

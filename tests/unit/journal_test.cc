@@ -1,4 +1,4 @@
-#include "checkpoint/journal.h"
+#include "output/journal.h"
 
 #include <catch2/catch.hpp>
 

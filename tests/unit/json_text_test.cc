@@ -29,13 +29,14 @@ TEST_CASE("a document keeps its values and the order of its keys") {
 
 TEST_CASE("a syntax error has line, column and caret") {
   CHECK(message_of("{\n  \"a\": NaN\n}") ==
-        "f.json:2:8: error: not valid JSON: syntax error while parsing value - invalid literal; last read: "
+        "f.json:2:8: error[json-malformed]: not valid JSON: syntax error while parsing value - invalid "
+        "literal; last read: "
         "'\"a\": N'\n"
         "    \"a\": NaN\n"
         "         ^\n"
         "  JSON has no NaN and no Infinity: write a number or null.\n");
   CHECK(message_of("{\"a\": -Infinity}").find("write a number or null") != std::string::npos);
-  CHECK(message_of("").find("f.json:1:1: error: not valid JSON") == 0);
+  CHECK(message_of("").find("f.json:1:1: error[json-malformed]: not valid JSON") == 0);
   CHECK(message_of("{} x").find("f.json:1:4") == 0);
   CHECK(message_of("[1e999]").find("number overflow") != std::string::npos);
 }
@@ -43,8 +44,9 @@ TEST_CASE("a syntax error has line, column and caret") {
 TEST_CASE("what two parsers could read differently is refused") {
   const std::string hint = "  Readers differ in which of the two they take: remove one.\n";
   CHECK(message_of(R"({"a":{"b":1,"c":2,"\u0062":3}})") ==
-        "f.json: /a: error: the key 'b' occurs twice\n" + hint);
-  CHECK(message_of(R"([0,{"a":1,"a":1}])") == "f.json: /1: error: the key 'a' occurs twice\n" + hint);
+        "f.json: /a: error[json-duplicate-key]: the key 'b' occurs twice\n" + hint);
+  CHECK(message_of(R"([0,{"a":1,"a":1}])") ==
+        "f.json: /1: error[json-duplicate-key]: the key 'a' occurs twice\n" + hint);
   CHECK(message_of(std::string("{}\0", 3)).find("a NUL byte") != std::string::npos);
   CHECK(message_of("\xEF\xBB\xBF{}").find("byte order mark") != std::string::npos);
   CHECK(message_of("[\"\xFF\"]").find("\\xff") != std::string::npos);

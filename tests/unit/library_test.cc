@@ -56,5 +56,20 @@ TEST_CASE("a malformed file is still found by its name") {
 }
 
 TEST_CASE("a folder without models is no library") {
-  CHECK_THROWS_WITH(Library("/usr/include"), Catch::Contains("it has no folder models/"));
+  CHECK_THROWS_WITH(Library("/usr/include").models(), Catch::Contains("it has no folder models/"));
+}
+
+TEST_CASE("a model type that needs no rules is no slip of the pen, however near another one is") {
+  const Library library{std::filesystem::path(TENON_SOURCE_ROOT) / "rules"};
+  const std::pair<const char*, const char*> known[] = {{"olmo", "OlmoForCausalLM"},
+                                                       {"gemma3_text", "Gemma3ForCausalLM"},
+                                                       {"gpt_neo", "GPTNeoForCausalLM"},
+                                                       {"modernbert", "ModernBertForMaskedLM"},
+                                                       {"bit", "BitModel"}};
+  for (const auto& [type, architecture] : known) {
+    INFO(type);
+    CHECK(library.misspelt(type, architecture).empty());
+  }
+  CHECK(library.misspelt("qwen3_mo", "Qwen3MoForCausalLM") == "qwen3_moe");
+  CHECK(library.misspelt("mixtrl", "MixtrlForCausalLM") == "mixtral");
 }

@@ -91,16 +91,17 @@ TEST_CASE("a file that is one of several shards is opened with a warning") {
   const TemporaryFolder folder;
   write_sharded(folder.path());
   CHECK(message_of(folder / "a.safetensors", folder.path()) ==
-        "DIR/a.safetensors: warning: only this file is read, though model.safetensors.index.json lies beside "
+        "DIR/a.safetensors: warning[shard-alone]: only this file is read, though "
+        "model.safetensors.index.json lies beside "
         "it\n"
         "  Give the folder to read all of its shards.\n");
 }
 
 TEST_CASE("what is no checkpoint is refused") {
   const TemporaryFolder folder;
-  CHECK(message_of(folder) == "DIR: error: holds no .safetensors file\n");
+  CHECK(message_of(folder) == "DIR: error[shard-none]: holds no .safetensors file\n");
   CHECK(message_of(folder / "absent", folder.path()) ==
-        "DIR/absent: error: there is no such file or folder\n");
+        "DIR/absent: error[file-absent]: there is no such file or folder\n");
   write_file(folder / "pytorch_model.bin", "");
   CHECK(message_of(folder).find("It holds PyTorch files; only safetensors checkpoints are read.") !=
         std::string::npos);
@@ -109,9 +110,12 @@ TEST_CASE("what is no checkpoint is refused") {
   write_shard(folder / "a.safetensors", {"a"});
   write_shard(folder / "b.safetensors", {"b"});
   CHECK(message_of(folder) ==
-        "DIR: error: holds 2 .safetensors files (a.safetensors and b.safetensors), but neither an index nor "
+        "DIR: error[shard-ambiguous]: holds 2 .safetensors files (a.safetensors and b.safetensors), but "
+        "neither an index nor "
         "model.safetensors\n"
-        "  Fetch model.safetensors.index.json too, or name the one file that is meant.\n");
+        "  Fetch model.safetensors.index.json too, read them without it by --index ignore, or name the one "
+        "file "
+        "that is meant.\n");
 }
 
 TEST_CASE("all mistakes of a checkpoint are reported at once") {
@@ -122,13 +126,14 @@ TEST_CASE("all mistakes of a checkpoint are reported at once") {
   write_file(folder / "config.json", "[1]");
   fs::create_symlink("/etc/hostname", folder / "vocab.txt");
   CHECK(message_of(folder) ==
-        "DIR/b.safetensors (byte 0): error: the file is 5 bytes long, too short for a safetensors header\n"
-        "DIR/c.safetensors: error: the index lists this shard, but it is not there\n"
+        "DIR/b.safetensors (byte 0): error[header-truncated]: the file is 5 bytes long, too short for a "
+        "safetensors header\n"
+        "DIR/c.safetensors: error[shard-missing]: the index lists this shard, but it is not there\n"
         "  Fetch it from where the checkpoint came from.\n"
-        "DIR/config.json: error: is not a JSON object\n"
+        "DIR/config.json: error[config-not-object]: is not a JSON object\n"
         "  A model's config.json is one {...}: fetch it again.\n"
-        "DIR/vocab.txt: error: is a link that leaves the folder, or leads to nothing\n"
-        "  Put the file itself there, or remove the link.\n");
+        "DIR/vocab.txt: error[link-leaves-folder]: is a link that leaves the folder\n"
+        "  Put the file itself there, or follow such links with --follow-links.\n");
 }
 
 TEST_CASE("an index that disagrees with its shards is refused") {
@@ -136,9 +141,12 @@ TEST_CASE("an index that disagrees with its shards is refused") {
   write_sharded(folder.path());
   write_index(folder.path(), {{"w.0", "b.safetensors"}, {"w.2", "b.safetensors"}, {"w.3", "a.safetensors"}});
   const std::string message = message_of(folder);
-  CHECK(message.find("w.0: error: is listed in b.safetensors, but is in a.safetensors") != std::string::npos);
-  CHECK(message.find("w.3: error: is listed in a.safetensors, but no shard holds it") != std::string::npos);
-  CHECK(message.find("w.10: error: is in a.safetensors, but not listed") != std::string::npos);
+  CHECK(message.find("w.0: error[index-mismatch]: is listed in b.safetensors, but is in a.safetensors") !=
+        std::string::npos);
+  CHECK(message.find("w.3: error[index-mismatch]: is listed in a.safetensors, but no shard holds it") !=
+        std::string::npos);
+  CHECK(message.find("w.10: error[index-mismatch]: is in a.safetensors, but not listed") !=
+        std::string::npos);
 }
 
 TEST_CASE("an index and a single file together are refused unless they are the same") {
@@ -150,7 +158,8 @@ TEST_CASE("an index and a single file together are refused unless they are the s
   write_index(folder.path(),
               {{"w.0", "model.safetensors"}, {"w.2", "model.safetensors"}, {"w.10", "model.safetensors"}});
   CHECK(message_of(folder) ==
-        "DIR: warning: no part of the checkpoint, and left alone: a.safetensors and b.safetensors\n");
+        "DIR: warning[shard-foreign]: no part of the checkpoint, and left alone: a.safetensors and "
+        "b.safetensors\n");
 }
 
 TEST_CASE("stale shards and foreign weights are named and left out") {
@@ -161,10 +170,16 @@ TEST_CASE("stale shards and foreign weights are named and left out") {
   write_file(folder / "pytorch_model-00001-of-00002.bin", "");
   write_file(folder / "training_args.bin", "");
   CHECK(message_of(folder) ==
-        "DIR: warning: no part of the checkpoint, and left alone: model-00001-of-00009.safetensors and "
+        "DIR: warning[shard-foreign]: no part of the checkpoint, and left alone: "
+        "model-00001-of-00009.safetensors and "
         "model.fp16.safetensors.index.json\n"
-        "DIR: warning: weights in other formats, not copied: pytorch_model-00001-of-00002.bin\n");
-  CHECK(open_checkpoint(folder.path()).side_files == std::vector<fs::path>{"training_args.bin"});
+        "DIR: warning[side-file-foreign]: weights in other formats, not copied: "
+        "pytorch_model-00001-of-00002.bin\n"
+        "DIR: note[side-file-training]: a trainer's state stays behind: training_args.bin\n"
+        "  --side-files all takes it along.\n");
+  CHECK(open_checkpoint(folder.path()).side_files.empty());
+  CHECK(open_checkpoint(folder.path(), {.all_side_files = true}).side_files ==
+        std::vector<fs::path>{"training_args.bin"});
 }
 
 TEST_CASE("an index under another name is used where it is the only one") {
@@ -192,16 +207,17 @@ TEST_CASE("the hub's cache of links is followed, other links out of the folder a
   write_shard(folder / "elsewhere.safetensors", {"w"});
   fs::create_symlink("../elsewhere.safetensors", folder / "m/model.safetensors");
   CHECK(message_of(folder / "m", folder.path()) ==
-        "DIR/m/model.safetensors: error: is a link that leaves the folder, or leads to nothing\n"
-        "  Put the file itself there.\n");
+        "DIR/m/model.safetensors: error[link-leaves-folder]: is a link that leaves the folder\n"
+        "  Put the file itself there, or follow such links with --follow-links.\n");
+  CHECK(open_checkpoint(folder / "m", {.follow_links = true}).tensors.size() == 1);
   CHECK(open_checkpoint(folder / "m/model.safetensors").tensors.size() == 1);
   fs::remove(folder / "m/model.safetensors");
   write_shard(folder / "m/real.safetensors", {"w"});
   fs::create_symlink("real.safetensors", folder / "m/link.safetensors");
   fs::create_symlink("absent", folder / "m/dangling.txt");
   write_index(folder / "m", {{"w", "link.safetensors"}});
-  CHECK(message_of(folder / "m", folder.path()).find("DIR/m/dangling.txt: error: is a link") !=
-        std::string::npos);
+  CHECK(message_of(folder / "m", folder.path())
+            .find("DIR/m/dangling.txt: error[link-leaves-folder]: is a link") != std::string::npos);
   fs::remove(folder / "m/dangling.txt");
   CHECK(open_checkpoint(folder / "m").tensors.size() == 1);
 }
@@ -213,25 +229,29 @@ TEST_CASE("pipes and links to folders beside the tensors are skipped with a warn
   fs::create_directory_symlink("sub", folder / "loop");
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   const std::string message = message_of(folder);
-  CHECK(message.find("DIR/pipe: warning: is no regular file, and not copied") != std::string::npos);
-  CHECK(message.find("DIR/loop: warning: is a link to a folder, and not copied") != std::string::npos);
+  CHECK(message.find("DIR/pipe: warning[side-file-skipped]: is no regular file, and not copied") !=
+        std::string::npos);
+  CHECK(message.find("DIR/loop: warning[side-file-skipped]: is a link to a folder, and not copied") !=
+        std::string::npos);
   fs::remove(folder / "model.safetensors");
   fs::rename(folder / "pipe", folder / "model.safetensors");
-  CHECK(message_of(folder).find("DIR/model.safetensors: error: not a regular file") != std::string::npos);
+  CHECK(message_of(folder).find("DIR/model.safetensors: error[file-not-regular]: not a regular file") !=
+        std::string::npos);
 }
 
 TEST_CASE("a config that is no sound JSON object is refused with its place") {
   const TemporaryFolder folder;
   write_shard(folder / "model.safetensors", {"w"});
   write_file(folder / "config.json", "{\n  \"rope_theta\": NaN\n}\n");
-  CHECK(message_of(folder).find("DIR/config.json:2:17: error: not valid JSON") == 0);
+  CHECK(message_of(folder).find("DIR/config.json:2:17: error[json-malformed]: not valid JSON") == 0);
   write_file(folder / "config.json", std::string(100'000, '['));
   CHECK(message_of(folder).find("nested deeper than 100 levels") != std::string::npos);
   write_file(folder / "config.json", "{\"a\":1,\"a\":2}");
   CHECK(message_of(folder).find("the key 'a' occurs twice") != std::string::npos);
   write_file(folder / "config.json", "{}");
   fs::resize_file(folder / "config.json", 100'000'000);
-  CHECK(message_of(folder) == "DIR/config.json: error: is 100.00 MB long; at most 16.00 MB are read\n");
+  CHECK(message_of(folder) ==
+        "DIR/config.json: error[file-too-long]: is 100.00 MB long; at most 16.00 MB are read\n");
 }
 
 TEST_CASE("a manifest is read, unless it describes other tensors") {
@@ -246,7 +266,8 @@ TEST_CASE("a manifest is read, unless it describes other tensors") {
   write_file(folder / "tenon-manifest.json", to_json_text(manifest));
   CHECK_FALSE(open_checkpoint(folder.path()).manifest);
   CHECK(message_of(folder) ==
-        "DIR/tenon-manifest.json: warning: describes other tensors than the checkpoint holds, and is not "
+        "DIR/tenon-manifest.json: warning[manifest-mismatch]: describes other tensors than the checkpoint "
+        "holds, and is not "
         "used\n");
   write_file(folder / "tenon-manifest.json", "{}");
   CHECK(message_of(folder).find("this is no manifest of tenon's") != std::string::npos);

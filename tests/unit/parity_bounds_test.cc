@@ -4,11 +4,11 @@
 #include <cmath>
 #include <span>
 
-#include "parity/bind_program.h"
+#include "modules/bind_program.h"
+#include "modules/evaluate.h"
+#include "modules/operation.h"
+#include "modules/parse_modules.h"
 #include "parity/compare.h"
-#include "parity/evaluate.h"
-#include "parity/operations.h"
-#include "parity/parse_modules.h"
 #include "parity/seeded_inputs.h"
 #include "rules/parse_rules.h"
 
@@ -41,7 +41,7 @@ Judged judge(const std::string& steps, const Array<float>& x,
   const BoundProgram program = bound(steps, x.shape, shapes);
   const std::vector<Array<float>> inputs = {x};
   std::map<std::string, ArrayWeight> arrays;
-  Given given{inputs, SlotWeights(program.shapes.size(), nullptr)};
+  RunOperands given{inputs, SlotWeights(program.shapes.size(), nullptr)};
   for (const auto& [name, w] : weights) {
     given.weights[static_cast<std::size_t>(program.slots.at(weight_slot(name, 0)))] =
         &arrays.try_emplace(name, w).first->second;
@@ -91,14 +91,91 @@ TEST_CASE("bounds: every operation stays within them in every format") {
   holds("[{op: rope, x: x, theta: 10000, out: y}]", {7, 3, 8}, {});
   holds("[{op: rope, x: x, theta: 10000, interleaved: true, rotary_dim: 4, out: y}]", {7, 3, 8}, {});
   holds(
-      "[{op: chunk, x: x, axis: 1, sizes: [4, 2, 2], out: [q, k, v]}, "
+      "[{op: chunk, x: x, dim: 1, sizes: [4, 2, 2], out: [q, k, v]}, "
       "{op: attention, q: q, k: k, v: v, out: y}]",
       {9, 8, 16}, {});
+  holds("[{op: rope, x: x, theta: 10000, reverse: true, out: y}]", {7, 3, 8}, {});
+  holds("[{op: rope, x: x, theta: 10000, pairs_to_halves: true, last: true, rotary_dim: 4, out: y}]",
+        {7, 3, 8}, {});
+  holds("[{op: position_scale, x: x, by: 0.3, every: 2, offset: 1, out: y}]", {9, 3, 4}, {});
+  holds(
+      "[{op: chunk, x: x, dim: 1, sizes: [4, 2, 2], out: [q, k, v]}, "
+      "{op: attention, q: q, k: k, v: v, sinks: s, softcap: 0.5, window: 4, out: y}]",
+      {9, 8, 16}, {{"s", {4}}});
+  holds(
+      "[{op: chunk, x: x, dim: 1, sizes: [4, 2, 2], out: [q, k, v]}, "
+      "{op: attention, q: q, k: k, v: v, chunk: 3, scale: 0.1, out: y}]",
+      {9, 8, 16}, {});
+  holds("[{op: rope, x: x, theta: 10000, picture: turns, out: y}]", {12, 3, 8}, {});
+  holds("[{op: layer_norm_heads, x: x, weights: w.*, epsilon: 0.00001, out: y}]", {9, 1, 24},
+        {{"w.*", {24}}});
+  for (const char* act : {"sigmoid", "tanh", "softplus", "exp"})
+    holds(std::string("[{op: ") + act + ", x: x, out: y}]", {40, 20}, {});
+  for (const char* unit : {"limit: 0.3", "limit_after: 0.2", "alpha: 1.702, up_offset: 1, limit: 0.4"}) {
+    holds(std::string("[{op: act_mul_halves, act: silu, x: x, ") + unit + ", out: y}]", {5, 34}, {});
+    holds(std::string("[{op: chunk, x: x, dim: 1, out: [a, b]}, {op: act_mul, act: gelu, x: a, y: b, ") +
+              unit + ", out: y}]",
+          {5, 34}, {});
+  }
+  holds("[{op: subtract_heads, x: x, q1: a, k1: b, q2: c, k2: d, init: 0.5, out: y}]", {5, 4, 8},
+        {{"a", {6}}, {"b", {6}}, {"c", {6}}, {"d", {6}}});
+  holds("[{op: softcap, x: x, cap: 0.7, out: y}]", {9, 20}, {});
+  holds("[{op: clamp, x: x, limit: 0.7, out: z}, {op: scale, x: z, by: 0.37, out: y}]", {9, 20}, {});
+  holds("[{op: mul_weight, x: x, weight: w, out: y}]", {9, 20}, {{"w", {20}}});
+  holds("[{op: mul_weight, x: x, weight: w, out: y}]", {9, 20}, {{"w", {1}}});
+  holds("[{op: linear, x: x, weight: w, out: s}, {op: mul, x: x, y: s, out: y}]", {9, 20}, {{"w", {1, 20}}});
+  holds("[{op: rms_norm, x: x, weight: w, epsilon: 0.00001, out: y}]", {5, 3, 12}, {{"w", {3, 12}}});
+  for (const char* how :
+       {"scoring: chosen", "scoring: sqrtsoftplus, normalise: true",
+        "scoring: sigmoid, normalise: true, floor: 0.9", "scoring: sigmoid, normalise: true, addend: 0.1",
+        "scoring: softmax, groups: 3, groups_kept: 2"})
+    holds(std::string("[{op: linear, x: x, weight: r, out: l}, {op: route, logits: l, k: 2, ") + how +
+              ", out: [i, y]}]",
+          {6, 12}, {{"r", {6, 12}}});
+  holds(
+      "[{op: linear, x: x, weight: r, out: l}, {op: route, logits: l, k: 2, scoring: sigmoid, normalise: "
+      "true, "
+      "shared: 2, out: [i, w, y]}]",
+      {6, 12}, {{"r", {6, 12}}});
+  const std::string heads = "{op: chunk, x: x, dim: 1, sizes: [4, 2, 2], out: [q, k, v]}, ";
+  holds("[" + heads +
+            "{op: reshape, x: x, shape: [9, 128], out: f}, {op: linear, x: f, weight: w, out: s}, "
+            "{op: attention, q: q, k: k, v: v, key_scores: s, most_keys: 9, out: y}]",
+        {9, 8, 16}, {{"w", {2, 128}}});
+  holds("[" + heads +
+            "{op: chunk, x: x, dim: 1, sizes: [2, 1, 5], out: [iq, ik, rest]}, "
+            "{op: choose_blocks, q: iq, k: ik, block: 2, topk: 2, local: 1, out: b}, "
+            "{op: attention, q: q, k: k, v: v, blocks: b, block: 2, groups: 2, out: y}]",
+        {9, 8, 16}, {});
+  holds(
+      "[{op: linear, x: x, weight: r, out: l}, {op: route, logits: l, k: 2, correction: c, correction_row: "
+      "1, "
+      "out: [i, y]}]",
+      {6, 12}, {{"r", {5, 12}}, {"c", {2, 5}}});
+  holds(
+      "[{op: linear, x: x, weight: r, out: l}, {op: route, logits: l, k: 3, out: [i, p]}, "
+      "{op: grouped_experts, x: x, indices: i, weights: p, gate_up: w, down: d, act: silu, identity: 2, out: "
+      "y}]",
+      {6, 12}, {{"r", {7, 12}}, {"w", {7, 16, 12}}, {"d", {5, 12, 8}}});
   holds("[{op: patch_linear, x: x, weight: w, patch: [1, 2, 2], out: y}]", {2, 3, 2, 4, 4}, {{"w", {5, 12}}});
   holds(
       "[{op: linear, x: x, weight: r, out: l}, {op: route, logits: l, k: 2, normalise: true, out: [i, p]}, "
       "{op: grouped_experts, x: x, indices: i, weights: p, gate_up: w, down: d, act: silu, out: y}]",
       {6, 12}, {{"r", {5, 12}}, {"w", {5, 16, 12}}, {"d", {5, 12, 8}}});
+}
+
+TEST_CASE("bounds: blocks and scores of keys that do not fit are told") {
+  const std::string heads = "[{op: chunk, x: x, dim: 1, sizes: [4, 2, 2], out: [q, k, v]}, ";
+  const auto attention = [&](const std::string& more) {
+    return heads + "{op: reshape, x: x, shape: [9, 128], out: f}, {op: linear, x: f, weight: w, out: s}, " +
+           "{op: attention, q: q, k: k, v: v, " + more + ", out: y}]";
+  };
+  const WeightShapes weights = {{"w", {{2, 128}}}};
+  CHECK_NOTHROW(bound(attention("key_scores: s, most_keys: 9"), {9, 8, 16}, weights));
+  CHECK_THROWS_AS(bound(attention("key_scores: s, most_keys: 8"), {9, 8, 16}, weights), UserError);
+  CHECK_THROWS_AS(bound(attention("key_scores: f"), {9, 8, 16}, weights), UserError);
+  CHECK_THROWS_AS(bound(attention("blocks: s"), {9, 8, 16}, weights), UserError);
+  CHECK_THROWS_AS(bound(attention("blocks: s, block: 2, groups: 3"), {9, 8, 16}, weights), UserError);
 }
 
 TEST_CASE("bounds: sums that cancel, and numbers large and denormal") {
@@ -131,7 +208,7 @@ TEST_CASE("bounds: sums kept in half precision are outside them") {
   const BoundProgram program = bound("[{op: linear, x: x, weight: w, out: y}]", x.shape, {{"w", {w.shape}}});
   const std::vector<Array<float>> inputs = {x};
   const ArrayWeight weight(w);
-  Given given{inputs, SlotWeights(program.shapes.size(), nullptr)};
+  RunOperands given{inputs, SlotWeights(program.shapes.size(), nullptr)};
   given.weights[static_cast<std::size_t>(program.slots.at(weight_slot("w", 0)))] = &weight;
   const Reference exact = evaluate_reference(program, given, format, nullptr);
   const auto y = static_cast<std::size_t>(program.slots.at("y"));

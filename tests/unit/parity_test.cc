@@ -1,6 +1,4 @@
 // The whole of parity on checkpoints made here: modules found, five checks, planted faults rejected.
-#include "parity/parity.h"
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,10 +8,11 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/file.h"
-#include "parity/backend.h"
-#include "parity/bind_program.h"
+#include "modules/bind_program.h"
+#include "modules/parse_modules.h"
 #include "parity/mutants.h"
-#include "parity/parse_modules.h"
+#include "parity/open_backend.h"
+#include "parity/result.h"
 #include "plan/build_plan.h"
 #include "rules/parse_rules.h"
 #include "rules/resolve.h"
@@ -121,7 +120,7 @@ modules:
     inputs: {x: [tokens, 'qv.weight[1]']}
     original:
       - {op: linear, x: x, weight: qv.weight, bias: qv.bias, out: all}
-      - {op: chunk, x: all, axis: -1, out: [flat, v]}
+      - {op: chunk, x: all, dim: -1, out: [flat, v]}
       - &heads {op: reshape, x: flat, shape: [tokens, 2, -1], out: heads}
       - {op: rope, x: heads, theta: 10000, interleaved: true, out: y}
     fused:
@@ -177,7 +176,7 @@ TEST_CASE("parity: a gated MLP holds in every format, with bounds that are not v
 TEST_CASE("parity: one layer of several, where asked for") {
   const MadeCheckpoint made = mlp_checkpoint();
   ParityOptions options;
-  options.layers = std::pair{1, 1};
+  options.layers = {{1, 1}};
   const ParityResult result = parity_of(made.checkpoint, with(kGateUp, "ACT", "silu"), options);
   REQUIRE(result.modules.size() == 1);
   CHECK(result.modules[0].path == "layers.1.mlp");
@@ -207,6 +206,17 @@ TEST_CASE("parity: nothing compared is a failure") {
   const ParityResult result = parity_of(made.checkpoint, with(kGateUp, "ACT", "silu"));
   CHECK(result.modules.empty());
   CHECK_FALSE(result.holds());
+}
+
+TEST_CASE("parity: tensors that are only renamed hold by their bytes") {
+  const MadeCheckpoint made({{"norm.weight", {8}}}, "{}");
+  const ParityResult result = parity_of(made.checkpoint,
+                                        "tenon: 1\nname: test\nabout: nothing\ntransforms:\n  - "
+                                        "WeightRenaming: {source_patterns: never, target_patterns: seen}\n");
+  CHECK(result.modules.empty());
+  CHECK(result.changed_bytes == 0);
+  CHECK(result.by_bytes_alone.size() == 1);
+  CHECK(result.holds());
 }
 
 TEST_CASE("parity: a fused module with another activation is rejected") {

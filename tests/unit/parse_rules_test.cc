@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "rules/operations/layout_operation.h"
+
 using namespace tenon;
 
 namespace {
@@ -63,7 +65,7 @@ TEST_CASE("a rule file is read") {
 
 TEST_CASE("an unknown key is shown, with the nearest known one") {
   CHECK(said(std::string(kHead) + "transform: []\n") ==
-        "a.yaml:4:1: error: unknown key 'transform' in a rule file\n"
+        "a.yaml:4:1: error[yaml-unknown-key]: unknown key 'transform' in a rule file\n"
         "  transform: []\n"
         "  ^\n"
         "  Did you mean 'transforms'?\n");
@@ -75,7 +77,7 @@ TEST_CASE("an unknown operation is shown where it stands") {
                                   "      source_patterns: a\n"
                                   "      target_patterns: b\n"
                                   "      operations: [Transpos: {dim0: 1}]\n") ==
-        "a.yaml:8:20: error: unknown operation 'Transpos'\n"
+        "a.yaml:8:20: error[rules-unknown-operation]: unknown operation 'Transpos'\n"
         "        operations: [Transpos: {dim0: 1}]\n" +
             std::string(21, ' ') +
             "^\n"
@@ -85,42 +87,53 @@ TEST_CASE("an unknown operation is shown where it stands") {
 TEST_CASE("a pattern that does not compile is shown where it stands") {
   CHECK(said(std::string(kHead) +
              "transforms:\n  - WeightRenaming: {source_patterns: [a, '(b'], target_patterns: c}\n") ==
-        "a.yaml:5:43: error: pattern '(b': missing closing parenthesis at character 3 [bad-pattern]\n"
+        "a.yaml:5:43: error[bad-pattern]: pattern '(b': missing closing parenthesis at character 3\n"
         "    - WeightRenaming: {source_patterns: [a, '(b'], target_patterns: c}\n" +
             std::string(44, ' ') + "^\n");
 }
 
 TEST_CASE("what is missing is said") {
   CHECK(said("tenon: 1\n") ==
-        "a.yaml:1:1: error: a rule file needs the key 'name'\n"
+        "a.yaml:1:1: error[yaml-missing-key]: a rule file needs the key 'name'\n"
         "  tenon: 1\n"
         "  ^\n"
-        "a.yaml:1:1: error: a rule file needs the key 'about'\n"
+        "a.yaml:1:1: error[yaml-missing-key]: a rule file needs the key 'about'\n"
         "  tenon: 1\n"
         "  ^\n");
 }
 
 TEST_CASE("all mistakes are reported at once") {
   const std::string all = said(
-      "tenon: 2\nname: a\nabout: b\n"
+      "tenon: 1\nname: a\nabout: b\n"
       "transforms:\n"
       "  - WeightRename: {source_patterns: a, target_patterns: b}\n"
       "  - PrefixChange: {prefix_to_add: a, prefix_to_remove: b}\n"
       "  - WeightRenaming: {source_patterns: a, target_patterns: [b, c]}\n"
       "drop:\n  - {keys: [x]}\n");
   for (const char* const part :
-       {"a.yaml:1:8: error: format version 2", "a.yaml:5:5: error: unknown kind of transform 'WeightRename'",
-        "a.yaml:6:19: error: a PrefixChange has exactly one",
-        "a.yaml:7:21: error: a WeightRenaming of 1 sources to 2 targets",
-        "a.yaml:9:5: error: a drop needs the key 'reason'"}) {
+       {"a.yaml:5:5: error[rules-unknown-transform]: unknown kind of transform 'WeightRename'",
+        "a.yaml:6:19: error[rules-malformed]: a PrefixChange has exactly one",
+        "a.yaml:7:21: error[rules-pattern-count]: a WeightRenaming of 1 sources to 2 targets",
+        "a.yaml:9:5: error[yaml-missing-key]: a drop needs the key 'reason'"}) {
     INFO(all);
     CHECK(all.find(part) != std::string::npos);
   }
 }
 
+TEST_CASE("of a file of another version that alone is said") {
+  CHECK(said("transforms: []\ntenon: 2\nnames: a\n") ==
+        "a.yaml:2:8: error[rules-version]: format version 2; this tenon reads version 1\n"
+        "  tenon: 2\n         ^\n  A newer tenon reads it.\n");
+}
+
+TEST_CASE("a tab is told") {
+  CHECK(said("tenon: 1\ntransforms:\n\t- a\n").find("tabs") != std::string::npos);
+  CHECK(said("tenon: 1\ntransforms: [\n").find("tabs") == std::string::npos);
+}
+
 TEST_CASE("what is no rule file at all") {
   CHECK(said("- a\n- b\n").find("a rule file is a map of keys") != std::string::npos);
-  CHECK(said("a: [\n").find("error: not valid YAML") != std::string::npos);
+  CHECK(said("a: [\n").find("error[yaml-malformed]: not valid YAML") != std::string::npos);
 }
 
 TEST_CASE("a transform that does not parse keeps its number") {

@@ -23,6 +23,19 @@ std::string error_of(std::vector<std::string> sources, std::string_view key) {
 
 }  // namespace
 
+namespace {
+
+using Stars = std::vector<std::string>;
+
+Stars stars_of(const Pattern& pattern, const std::string& text) {
+  Stars out;
+  for (const auto& star : pattern.stars(0, text))
+    out.push_back(text.substr(star.begin, star.end - star.begin));
+  return out;
+}
+
+}  // namespace
+
 TEST_CASE("a pattern is searched, not matched from the start") {
   const auto match = search({"attn"}, "model.attn.weight");
   REQUIRE(match);
@@ -35,9 +48,26 @@ TEST_CASE("a pattern is searched, not matched from the start") {
 TEST_CASE("a star before a dot is anything, then a dot") {
   const Pattern pattern({"experts.*.w1.weight"}, kPlace);
   REQUIRE(pattern.search("experts.12.w1.weight"));
-  CHECK(pattern.star(0, "experts.12.w1.weight") == "12");
+  CHECK(stars_of(pattern, "experts.12.w1.weight") == Stars{"12"});
   CHECK_FALSE(pattern.search("experts.12.w2.weight"));
-  CHECK_FALSE(Pattern({"experts"}, kPlace).star(0, "experts"));
+  CHECK(stars_of(Pattern({"experts"}, kPlace), "experts").empty());
+}
+
+TEST_CASE("each star of a list of lists is told") {
+  const Pattern pattern({"layers\\.*.experts\\.*.w1"}, kPlace);
+  CHECK(stars_of(pattern, "model.layers.3.experts.12.w1") == Stars{"3", "12"});
+}
+
+TEST_CASE("a star that ends a word and the pattern is a number") {
+  for (const std::string& source :
+       {std::string("linear_fc1\\.weight*"), std::string("linear_fc1\\.weight*$")}) {
+    const Pattern pattern({source}, kPlace);
+    CHECK(stars_of(pattern, "experts.linear_fc1.weight17") == Stars{"17"});
+    CHECK_FALSE(pattern.search("experts.linear_fc1.weight"));
+    CHECK_FALSE(pattern.search("experts.linear_fc1.weight7.scale"));
+  }
+  CHECK(search({"a\\d*$"}, "xa"));
+  CHECK(search({"a.*"}, "xa"));
 }
 
 TEST_CASE("an unescaped dot is any character") {
@@ -79,8 +109,8 @@ TEST_CASE("a pattern that backtracks without end is stopped") {
 
 TEST_CASE("what a star stood for is looked for within the same limit") {
   const Pattern pattern({"^(a+)+[bc]*.x"}, kPlace);
-  CHECK(pattern.star(0, "ab12.x") == "12");
-  const auto look = [&] { pattern.star(0, std::string(60, 'a') + "!.x"); };
+  CHECK(stars_of(pattern, "ab12.x") == Stars{"12"});
+  const auto look = [&] { pattern.stars(0, std::string(60, 'a') + "!.x"); };
   CHECK_THROWS_WITH(look(), Catch::Contains("needs more than"));
 }
 

@@ -59,8 +59,8 @@ std::string error_of(F&& f) {
   return "";
 }
 
-inline PlanOptions back() {
-  PlanOptions options;
+inline Options back() {
+  Options options;
   options.to = Layout::kOriginal;
   return options;
 }

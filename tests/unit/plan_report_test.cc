@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "rules/operations/registry.h"
+
 using namespace tenon;
 
 TEST_CASE("a plan tells what was chosen, what becomes of the tensors, and what is written") {
@@ -18,7 +20,7 @@ TEST_CASE("a plan tells what was chosen, what becomes of the tensors, and what i
   stack.kind = TransformKind::kWeightConverter;
   stack.source_patterns = {"b.*.w"};
   stack.target_patterns = {"b"};
-  stack.operations = {{MergeModulelist{0}, {}, {}}};
+  stack.operations = {{find_layout_operation("MergeModulelist")->make(), {}}};
   stack.rule = "mixtral";
   Plan plan;
   plan.to = Layout::kFused;
@@ -32,8 +34,8 @@ TEST_CASE("a plan tells what was chosen, what becomes of the tensors, and what i
   plan.outputs = {{"a", {}, -1, 0, 0, 8}, {"b", {}, 0, 0, 8, 32}, {"new", {}, -1, 0, 40, 4}};
   plan.shards = {{"model.safetensors", "", 144}};
   plan.config_edits = {{"fusion_config.qkv", std::nullopt, true}};
-  plan.notes = {{Severity::kNote, "", {}, rules.notes[0], ""},
-                {Severity::kNote, "", {}, "parts of 'qkv' assumed equal", ""}};
+  plan.notes = {{Severity::kNote, "plan-rules"_id, {}, rules.notes[0], ""},
+                {Severity::kNote, "plan-assumed"_id, {}, "parts of 'qkv' assumed equal", ""}};
   plan.hash = "xxh3-128:00";
   CHECK(plan_text(source, rules, plan) ==
         R"(moe to the fused layout
@@ -52,10 +54,10 @@ TEST_CASE("a plan tells what was chosen, what becomes of the tensors, and what i
 
   config.json: fusion_config.qkv: absent becomes true
 
-  note: parts of 'qkv' assumed equal
+  note[plan-assumed]: parts of 'qkv' assumed equal
 
 5 tensors, 48 B become 3 tensors, 44 B in 1 file
-proven: every tensor is accounted for, and the way back gives the source's names, shapes and elements
+proven: every tensor is accounted for, and the way back gives the source's names, shapes and elements, but for 1 tensor that is left out
 plan xxh3-128:00
 )");
 }

@@ -28,7 +28,7 @@ TEST_CASE("a rule file is shown flat, with where each transform came from") {
   flat.transforms[1].kind = TransformKind::kPrefixChange;
   flat.transforms[1].prefix_to_remove = "model";
   flat.transforms[1].scope = Scope{"vision", "model"};
-  flat.drops = {{{"**.inv_freq"}, "recomputed", {}}};
+  flat.drops = {{{"**.inv_freq"}, "recomputed", {}, ""}};
   flat.config_changes = {{"x.y", 1}, {"z", std::nullopt}};
   CHECK(rules_show_text(file, flat) ==
         R"(child: A child.

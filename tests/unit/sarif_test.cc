@@ -29,7 +29,9 @@ void check_message(const Json& message) {
 }
 
 void check_result(const Json& result, const Json& rules) {
-  check_properties(result, {"message"}, {"ruleId", "ruleIndex", "level", "message", "locations"});
+  check_properties(result, {"message"},
+                   {"ruleId", "ruleIndex", "level", "message", "locations", "partialFingerprints"});
+  CHECK(result["partialFingerprints"]["tenonFinding/v1"].get<std::string>().starts_with("xxh3-128:"));
   CHECK(
       std::set<std::string>{"none", "note", "warning", "error"}.contains(result["level"].get<std::string>()));
   CHECK(rules[result["ruleIndex"].get<std::size_t>()]["id"] == result["ruleId"]);
@@ -41,9 +43,11 @@ void check_result(const Json& result, const Json& rules) {
     check_properties(physical["artifactLocation"], {"uri"}, {"uri"});
     if (!physical.contains("region")) continue;
     const Json& region = physical["region"];
-    check_properties(region, {"startLine"}, {"startLine", "startColumn", "snippet"});
+    check_properties(region, {"startLine"}, {"startLine", "startColumn", "endLine", "endColumn", "snippet"});
     CHECK(region["startLine"].get<int>() >= 1);
     if (region.contains("startColumn")) CHECK(region["startColumn"].get<int>() >= 1);
+    if (region.contains("endColumn"))
+      CHECK(region["endColumn"].get<int>() > region["startColumn"].get<int>());
     if (region.contains("snippet")) check_message(region["snippet"]);
   }
 }
@@ -58,7 +62,8 @@ void check_log(const Json& log) {
     check_properties(driver, {"name"}, {"name", "version", "rules"});
     std::set<std::string> ids;
     for (const auto& rule : driver["rules"]) {
-      check_properties(rule, {"id"}, {"id", "shortDescription", "defaultConfiguration"});
+      check_properties(rule, {"id"}, {"id", "shortDescription", "help", "defaultConfiguration"});
+      check_message(rule["help"]);
       check_message(rule["shortDescription"]);
       CHECK(ids.insert(rule["id"].get<std::string>()).second);
     }
@@ -69,15 +74,15 @@ void check_log(const Json& log) {
 }  // namespace
 
 TEST_CASE("findings become SARIF 2.1.0") {
-  const std::vector<SarifRule> rules = {{"schema", "The form.", Severity::kError},
+  const std::vector<SarifRule> rules = {{"schema", "The form.", Severity::kError, "Mend it."},
                                         {"unescaped-dot", "A dot.", Severity::kWarning}};
   const std::vector<Diagnostic> findings = {
       {Severity::kWarning,
-       "unescaped-dot",
+       "unescaped-dot"_id,
        {"my rules/ä.yaml", 3, 6, {}, "", "é: a.b"},
        "a dot",
        "Escape it."},
-      {Severity::kError, "schema", {"/tmp/b.yaml", 0, 0, {}, "", ""}, "no map", ""}};
+      {Severity::kError, "schema"_id, {"/tmp/b.yaml", 0, 0, {}, "", ""}, "no map", ""}};
   const Json log = sarif_of("tenon lint", "1.2.3", rules, findings);
   check_log(log);
   const Json& first = log["runs"][0]["results"][0];
@@ -87,8 +92,26 @@ TEST_CASE("findings become SARIF 2.1.0") {
   const Json& place = first["locations"][0]["physicalLocation"];
   CHECK(place["artifactLocation"]["uri"] == "my%20rules/%C3%A4.yaml");
   CHECK(place["region"]["startColumn"] == 5);
+  CHECK(place["region"]["endLine"] == 3);
+  CHECK(place["region"]["endColumn"] == 7);
+  CHECK(log["runs"][0]["tool"]["driver"]["rules"][0]["help"]["text"] ==
+        "Mend it. `tenon explain-error schema` says more.");
   CHECK(log["runs"][0]["results"][1]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] ==
         "file:///tmp/b.yaml");
+}
+
+TEST_CASE("a finding is known again where lines have moved") {
+  const auto prints = [](int line, const char* message) {
+    const Diagnostic one{Severity::kError, "schema"_id, {"a.yaml", line, 1, {}, "", "x"}, message, ""};
+    const Json log = sarif_of("tenon lint", "1", {{"schema", "", Severity::kError, ""}}, {one, one});
+    std::vector<std::string> out;
+    for (const auto& result : log["runs"][0]["results"])
+      out.push_back(result["partialFingerprints"]["tenonFinding/v1"]);
+    return out;
+  };
+  CHECK(prints(3, "no map") == prints(9, "no map"));
+  CHECK(prints(3, "no map") != prints(3, "no list"));
+  CHECK(prints(3, "no map")[0] != prints(3, "no map")[1]);
 }
 
 TEST_CASE("no finding is an empty list of results, not an absent one") {

@@ -1,5 +1,5 @@
 // A drafted rule file converts the one checkpoint into the other: its keys and shapes.
-#include "rules/scaffold.h"
+#include "lint/scaffold.h"
 
 #include <fmt/format.h>
 

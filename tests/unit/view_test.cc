@@ -1,7 +1,8 @@
 // The view algebra against xtensor: random chains of operations on tensors whose elements are all different,
 // so that a single element out of place is seen.
-#include "plan/view.h"
+#include "tensor/view.h"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <random>
 #include <xtensor/xadapt.hpp>
@@ -11,7 +12,7 @@
 #include <xtensor/xview.hpp>
 
 #include "../element_walk.h"
-#include "plan/view_operations.h"
+#include "tensor/view_operations.h"
 
 using namespace tenon;
 
@@ -27,17 +28,19 @@ struct Case {
 };
 
 constexpr std::int64_t kSourceBase = 1'000'000;
+// What stands for the zeros that padding adds: no element of a source is that.
+constexpr std::int64_t kZero = -2;
 
 Shape shape_of(const Array& a) {
   return {a.shape().begin(), a.shape().end()};
 }
 
-Case source(std::uint32_t index, const Shape& shape) {
+Case source(std::uint32_t index, const Shape& shape, DType dtype = DType::kF32) {
   std::int64_t count = 1;
   for (const auto e : shape) count *= e;
   Array a = xt::arange<std::int64_t>(count) + static_cast<std::int64_t>(index) * kSourceBase;
   a.reshape(std::vector<std::size_t>(shape.begin(), shape.end()));
-  return {identity_view(index, DType::kF32, shape), a};
+  return {identity_view(index, dtype, shape), a};
 }
 
 // What the view's pieces say, with every element covered exactly once.
@@ -49,7 +52,7 @@ std::vector<std::int64_t> contents(const View& view) {
     for_each_element(piece, [&](std::int64_t from, std::int64_t to) {
       auto& element = out.at(static_cast<std::size_t>(to));
       if (element != -1) throw std::runtime_error("an element is covered twice");
-      element = piece.source * kSourceBase + from;
+      element = is_zero(piece) ? kZero : piece.source * kSourceBase + from;
     });
   }
   return out;
@@ -106,13 +109,13 @@ Case joined_with_another(Random& random, const Case& c, std::uint32_t next_sourc
   const std::size_t dim = pick(random, c.view.shape.size());
   Shape other = c.view.shape;
   other[dim] = static_cast<std::int64_t>(1 + pick(random, 4));
-  const Case more = source(next_source, other);
+  const Case more = source(next_source, other, c.view.dtype);
   return {concatenate({c.view, more.view}, dim), xt::concatenate(xt::xtuple(c.array, more.array), dim)};
 }
 
 Case stacked_with_another(Random& random, const Case& c, std::uint32_t next_source) {
   const std::size_t dim = pick(random, c.view.shape.size() + 1);
-  const Case more = source(next_source, c.view.shape);
+  const Case more = source(next_source, c.view.shape, c.view.dtype);
   return {stack({c.view, more.view}, dim), xt::stack(xt::xtuple(c.array, more.array), dim)};
 }
 
@@ -164,8 +167,85 @@ Case regrouped(Random& random, const Case& c) {
   return {regroup(c.view, dim, first, n / first), swapped};
 }
 
+// Zeros behind a dimension, as Pad adds them.
+Case padded(Random& random, const Case& c) {
+  const std::size_t dim = pick(random, c.view.shape.size());
+  Shape zeros = c.view.shape;
+  zeros[dim] = static_cast<std::int64_t>(1 + pick(random, 3));
+  const Array added(std::vector<std::size_t>(zeros.begin(), zeros.end()), kZero);
+  return {concatenate({c.view, zero_view(c.view.dtype, zeros)}, dim),
+          xt::concatenate(xt::xtuple(c.array, added), dim)};
+}
+
+// Joined with another of its shape, group by group, as Concatenate does with `groups`.
+Case dealt_out(Random& random, const Case& c, std::uint32_t next_source) {
+  const std::size_t dim = pick(random, c.view.shape.size());
+  std::vector<std::int64_t> divisors;
+  for (std::int64_t d = 1; d <= c.view.shape[dim]; ++d) {
+    if (c.view.shape[dim] % d == 0) divisors.push_back(d);
+  }
+  const std::int64_t groups = divisors[pick(random, divisors.size())];
+  const Case more = source(next_source, c.view.shape, c.view.dtype);
+  Shape by_group = c.view.shape;
+  by_group[dim] /= groups;
+  by_group.insert(by_group.begin() + static_cast<std::ptrdiff_t>(dim), groups);
+  Shape whole = c.view.shape;
+  whole[dim] *= 2;
+  const auto shaped = [](Array a, const Shape& shape) {
+    a.reshape(std::vector<std::size_t>(shape.begin(), shape.end()));
+    return a;
+  };
+  const View joined = concatenate({reshape(c.view, by_group), reshape(more.view, by_group)}, dim + 1);
+  // Pieces one by one here: the first group's of both, then the second's.
+  const std::int64_t each = c.view.shape[dim] / groups;
+  Array wanted;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    xt::xstrided_slice_vector slices(c.view.shape.size(), xt::all());
+    slices[dim] = xt::range(g * each, (g + 1) * each);
+    const Array one = xt::strided_view(c.array, slices);
+    const Array other = xt::strided_view(more.array, slices);
+    const Array both = xt::concatenate(xt::xtuple(one, other), dim);
+    wanted = g == 0 ? both : Array(xt::concatenate(xt::xtuple(wanted, both), dim));
+  }
+  return {reshape(joined, whole), shaped(wanted, whole)};
+}
+
+// The first rows of each head, those of even numbers before the others, as PermuteForRope turns them.
+Case turned_heads(Random& random, const Case& c) {
+  const std::int64_t rows = c.view.shape[0];
+  std::vector<std::int64_t> counts;
+  for (std::int64_t heads = 1; heads <= rows; ++heads) {
+    if (rows % heads == 0 && rows / heads >= 2) counts.push_back(heads);
+  }
+  if (counts.empty()) return c;
+  const std::int64_t heads = counts[pick(random, counts.size())];
+  const std::int64_t each = rows / heads;
+  const std::int64_t turning =
+      2 * static_cast<std::int64_t>(1 + pick(random, static_cast<std::size_t>(each / 2)));
+  Shape by_head = c.view.shape;
+  by_head[0] = each;
+  by_head.insert(by_head.begin(), heads);
+  auto parts = cut(reshape(c.view, by_head), 1,
+                   turning == each ? std::vector{each} : std::vector{turning, each - turning});
+  parts[0] = regroup(parts[0], 1, turning / 2, 2);
+  Array wanted = c.array;
+  for (std::int64_t h = 0; h < heads; ++h) {
+    for (std::int64_t row = 0; row < turning; ++row) {
+      const std::int64_t from = row < turning / 2 ? 2 * row : 2 * (row - turning / 2) + 1;
+      xt::view(wanted, h * each + row) = xt::view(c.array, h * each + from);
+    }
+  }
+  return {reshape(concatenate(parts, 1), c.view.shape), wanted};
+}
+
 Case step(Random& random, const Case& c, std::uint32_t next_source) {
-  switch (pick(random, 8)) {
+  switch (pick(random, 11)) {
+    case 8:
+      return padded(random, c);
+    case 9:
+      return dealt_out(random, c, next_source);
+    case 10:
+      return turned_heads(random, c);
     case 0:
       return permuted(random, c);
     case 1:
@@ -191,7 +271,9 @@ TEST_CASE("random chains of operations agree with xtensor, element by element") 
   int steps = 0;
   for (unsigned seed = 0; seed < 3000; ++seed) {
     Random random(seed);
-    Case c = source(0, random_shape(random));
+    // Of every size: elements of half a byte to eight bytes.
+    constexpr std::array kDTypes = {DType::kF4, DType::kU8, DType::kBF16, DType::kF32, DType::kF64};
+    Case c = source(0, random_shape(random), kDTypes[seed % kDTypes.size()]);
     const std::size_t length = 1 + pick(random, 6);
     for (std::uint32_t i = 1; i <= length; ++i) {
       c = step(random, c, i);

@@ -217,6 +217,13 @@ def measure(cls, entries, config_class=None):
     )
 
 
+def model_types():
+    """Every model type that the release knows: one without rules is no slip of the pen."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    return list(CONFIG_MAPPING_NAMES)
+
+
 def auto_classes():
     """{kind: {model type: class}}: what AutoModel ("MODEL"), AutoBackbone ("BACKBONE"), AutoModelForCausalLM ("CAUSAL_LM")
     and the others build."""

@@ -1,6 +1,6 @@
 """What is said about the library: one sentence per file, the table, and what differs or could not be built."""
 
-from . import facts, keys
+from . import facts, keys, models
 
 PART = {
     "backbone_config": "backbone",
@@ -79,6 +79,7 @@ def table(found, not_built, origin):
         "origin": origin,
         "entries": {e: entry_row(e, sorted(served.get(e, []))) for e in found.entries},
         "classes": {c: class_row(found.models[c], f) for c, f in classes.items() if f and found.models[c].transforms},
+        "other_types": sorted(set(models.model_types()) - {found.models[c].config.get("model_type") for c in classes if classes[c]}),
         "not_built": dict(sorted(not_built.items())),
     }
 

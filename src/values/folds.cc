@@ -149,6 +149,7 @@ std::optional<float> Folds::fold(std::size_t index, const NestOperand& operand, 
   const Input& input = inputs_[index];
   std::int64_t elements = 1;
   for (const FoldLoop& loop : input.block) elements *= loop.extent;
+  if (elements == 0) return 0;
   Kept* memory = nullptr;
   if (elements >= kWorthKeeping) {
     memory = &kept_[index][static_cast<std::size_t>(

@@ -18,7 +18,7 @@ class Folds {
   explicit Folds(const Recipe& recipe);
 
   /// The fold of the block of input `index` that begins at bit `origin`; nothing where the input refuses a
-  /// number of it, which is in `refused` then. Allocates nothing.
+  /// number of it, which is in `refused` then. 0 of a block without elements. Allocates nothing.
   std::optional<float> fold(std::size_t index, const NestOperand& operand, std::int64_t origin,
                             float& refused);
 

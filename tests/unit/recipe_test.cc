@@ -331,6 +331,24 @@ TEST_CASE("Wide numbers reach narrow floats by way of binary32, and integers exa
         std::bit_cast<std::uint64_t>(9007199254740992.0));
 }
 
+TEST_CASE("A block without elements folds to zero in both evaluators, and reads nothing", "[values]") {
+  for (const Coding coding :
+       {kFloat, Coding{Format::kBF16, 16}, Coding{Format::kF16, 16}, Coding{Format::kE4M3, 8}}) {
+    for (const Fold fold : {Fold::kLargest, Fold::kMinimum, Fold::kMaximum}) {
+      for (const std::vector<FoldLoop>& block : {std::vector<FoldLoop>{{0, coding.bits}},
+                                                 {{4, 0}, {0, coding.bits}},
+                                                 {{0, 0}, {300, coding.bits}}}) {
+        Recipe recipe = conversion(coding, kFloat);
+        recipe.inputs[0].fold = fold;
+        recipe.inputs[0].block = block;
+        const Nest nest{{3}, {{nullptr, 0, 0, {0}}}};
+        require_agreement(recipe, nest);
+        CHECK(evaluate(recipe, nest, 2).element == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("An operand that leaves its tensor is no plan", "[values]") {
   const std::vector<std::byte> bytes(8);
   std::vector<std::byte> out(64);

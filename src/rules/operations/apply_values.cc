@@ -100,7 +100,9 @@ void ValueStep::apply_each(const OperationContext& context, std::vector<Entry>& 
     for (View& view : entry.views) {
       if (alone && context.kept && is_turned()) {
         const std::size_t target = entry.is_target ? entry.pattern : 0;
-        if (auto as_it_was = context.kept(target, entry.index)) {
+        auto as_it_was = context.kept(target, entry.index);
+        // A proof looks at what is made, not at what is taken out of the kept file instead.
+        if (as_it_was && !context.values->proves) {
           view = std::move(*as_it_was);
           ++item;
           continue;
@@ -179,7 +181,8 @@ void ValueStep::apply_to_bundles(const OperationContext& context, std::vector<En
         inputs.emplace(role, entry->views[i]);
       }
       ViewsByRole outputs;
-      if (decodes && inputs.size() == 1 && is_ordinary_float(main.views[i].dtype)) {
+      if (decodes && inputs.size() == 1 && value_->is_codes(codes) &&
+          is_ordinary_float(main.views[i].dtype)) {
         outputs = {{value_->makes.front(), main.views[i]}};  // not coded
       } else if (decodes) {
         outputs = made_of(inputs, context, parameters());
@@ -209,7 +212,7 @@ void ValueStep::apply_to_bundles(const OperationContext& context, std::vector<En
     }
     if (decodes) {
       Entry& weight = made.at(value_->makes.front());
-      if (main.is_target || context.target_count() == bundles.size()) {
+      if (main.is_target || context.target_count() == sources->size()) {
         weight.is_target = true;
         weight.pattern = main.is_target ? main.pattern : bundle.number;
       }

@@ -90,16 +90,11 @@ class Printed {
   int err_ = -1;
 };
 
-std::string content_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 std::map<std::string, std::string> files_below(const fs::path& folder) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.is_regular_file())
-      files[entry.path().lexically_relative(folder).string()] = content_of(entry.path());
+      files[entry.path().lexically_relative(folder).string()] = read_file(entry.path());
   }
   return files;
 }
@@ -115,7 +110,7 @@ Ran run_command(const std::string& arguments, const fs::path& folder) {
   const std::string command = fmt::format("cd '{}' && '{}' {}  >stdout-of-command 2>stderr-of-command",
                                           folder.string(), tenon, arguments);
   const int status = std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe)
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(folder / "stderr-of-command")};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder / "stderr-of-command")};
 }
 
 // A checkpoint of four experts in two layers, and one that lacks an expert.
@@ -233,7 +228,7 @@ TEST_CASE("library: verify and diff find what the command finds") {
   for (const auto& entry : fs::directory_iterator(out)) {
     if (entry.path().extension() == ".safetensors") shard = entry.path();
   }
-  std::string bytes = content_of(shard);
+  std::string bytes = read_file(shard);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   std::ofstream(shard, std::ios::binary) << bytes;
   const VerifyReport report = verify(against, listener);

@@ -15,7 +15,7 @@ TEST_CASE("two checkpoints are compared by key, and the first differing element 
   source.write();
   Checkpoint other = source.checkpoint;
   other.shards[0].path = folder.path() / "other";
-  std::string bytes = read_bytes(source.checkpoint.shards[0].path);
+  std::string bytes = read_file(source.checkpoint.shards[0].path);
   const auto at = [&](std::size_t tensor, std::size_t offset) -> char& {
     return bytes[source.checkpoint.tensors[tensor].offset + offset];
   };

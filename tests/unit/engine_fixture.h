@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,33 +19,9 @@
 #include "engine/engine.h"
 #include "engine/hash.h"
 #include "plan/plan.h"
+#include "temporary_folder.h"
 
 namespace tenon {
-
-/// A folder that goes away with the test.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const std::filesystem::path& below = std::filesystem::temp_directory_path()) {
-    std::string name = (below / "tenon-test-XXXXXX").native();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-inline std::string read_bytes(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 inline ShardFile describe_file(const std::filesystem::path& path) {
   struct stat status {};

@@ -63,7 +63,7 @@ class Expected {
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       const PlannedTensor& output = plan_.outputs[i];
       INFO(output.key);
-      const std::string shard = read_bytes(folder / plan_.shards[output.shard].name);
+      const std::string shard = read_file(folder / plan_.shards[output.shard].name);
       REQUIRE(shard.size() == plan_.shards[output.shard].size);
       CHECK(shard.substr(0, 6) == "HEADER");
       CHECK((shard.compare(output.offset, output.bytes, outputs_[i]) == 0));
@@ -143,7 +143,7 @@ TEST_CASE("elements of less than a byte move where whole bytes move, and are ref
   for (int i = 0; i < 3; ++i) blocks.pieces.push_back({six, (2 - i) * 8, i * 8, {{2, 4, 4}, {4, 1, 1}}});
   add_output(plan, "six", blocks);
   execute(plan, source.checkpoint, folder.path(), quick_options(2));
-  const std::string shard = read_bytes(folder.path() / "shard-0");
+  const std::string shard = read_file(folder.path() / "shard-0");
   const std::string from = source.bytes_of(four) + source.bytes_of(six);
   for (std::size_t i = 0; i < 6; ++i) CHECK(shard.substr(6 + 2 * i, 2) == from.substr(2 * (5 - i), 2));
   for (std::size_t i = 0; i < 3; ++i) CHECK(shard.substr(18 + 6 * i, 6) == from.substr(12 + 6 * (2 - i), 6));

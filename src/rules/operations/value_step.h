@@ -54,6 +54,7 @@ class ValueStep final : public LayoutOperation {
   ViewsByRole made_of(const ViewsByRole& inputs, const OperationContext& context,
                       const ValueParameters& parameters) const;
   Derivation* derivation_of(const ViewsByRole& inputs, ValueScope& scope) const;
+  ViewsByRole derive(const ViewsByRole& inputs, const ViewsByRole& made, ValueScope& scope) const;
   ValueParameters parameters_for(const OperationContext& context, std::size_t item) const;
   ViewsByRole kept_of(const OperationContext& context, const std::map<std::string, std::size_t>& targets,
                       const std::vector<std::int64_t>& index) const;

@@ -38,7 +38,7 @@ void sort_and_merge(Box& box) {
   }
 }
 
-void index(Target& target) {
+void index_pieces(Target& target) {
   std::stable_sort(target.pieces.begin(), target.pieces.end(), [](const BytePiece& a, const BytePiece& b) {
     return a.box.target_offset < b.box.target_offset;
   });
@@ -47,9 +47,13 @@ void index(Target& target) {
     furthest = std::max(furthest, end_of(piece.box));
     target.reach.push_back(furthest);
   }
+}
+
+void index(Target& target) {
+  index_pieces(target);
   std::stable_sort(target.computed.begin(), target.computed.end(),
                    [](const auto& a, const auto& b) { return a.target_offset < b.target_offset; });
-  furthest = 0;
+  std::uint64_t furthest = 0;
   for (const ComputedPiece& piece : target.computed) {
     furthest = std::max(furthest, end_of(piece));
     target.computed_reach.push_back(furthest);
@@ -216,6 +220,80 @@ std::uint64_t total_bytes(const std::vector<Region>& regions) {
   std::uint64_t total = 0;
   for (const Region& region : regions) total += region.bytes;
   return total;
+}
+
+namespace {
+
+// What is read of one source.
+struct Reading {
+  std::uint64_t bytes = 0;
+  // first and one past the last byte of each copy
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> reaches;
+  bool stands_still = false;
+
+  void take(const Box& box) {
+    std::uint64_t count = box.run;
+    std::uint64_t reach = box.run;
+    for (const ByteLoop& loop : box.loops) {
+      count *= loop.extent;
+      reach += (loop.extent - 1) * loop.source_stride;
+      stands_still = stands_still || loop.source_stride == 0;
+    }
+    bytes += count;
+    reaches.emplace_back(box.source_offset, box.source_offset + reach);
+  }
+
+  // A plan with a way back reads, or cuts off, each of `whole` bytes: copies whose reaches overlap lie in
+  // each other's gaps then, unless they read more than there is. Without one they may share bytes.
+  bool repeats(std::uint64_t whole, std::uint64_t cut_off, bool one_way) {
+    if (stands_still || bytes + cut_off > whole) return true;
+    if (!one_way) return false;
+    std::sort(reaches.begin(), reaches.end());
+    return std::adjacent_find(reaches.begin(), reaches.end(), [](const auto& a, const auto& b) {
+             return b.first < a.second;
+           }) != reaches.end();
+  }
+};
+
+std::vector<std::uint64_t> bytes_cut_off(const Plan& plan, std::size_t sources) {
+  std::vector<std::uint64_t> out(sources, 0);
+  for (const Condition& condition : plan.conditions) {
+    if (condition.kind == Condition::Kind::kEqual || condition.kind == Condition::Kind::kScale) continue;
+    for (const Piece& piece : copies_of(condition.view)) {
+      std::uint64_t bits = static_cast<std::uint64_t>(bits_of(condition.view.dtype));
+      for (const Loop& loop : piece.loops) bits *= static_cast<std::uint64_t>(loop.extent);
+      out[piece.source] += bits / 8;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Transfer take_repeated(const Plan& plan, Transfer& transfer) {
+  std::vector<Reading> readings(transfer.sources.size());
+  for (const Target& target : transfer.targets) {
+    for (const BytePiece& piece : target.pieces) readings[piece.source].take(piece.box);
+  }
+  const std::vector<std::uint64_t> cut_off = bytes_cut_off(plan, transfer.sources.size());
+  std::vector<bool> repeats;
+  for (std::size_t i = 0; i < readings.size(); ++i)
+    repeats.push_back(readings[i].repeats(transfer.sources[i].bytes, cut_off[i], plan.one_way));
+  Transfer out;
+  out.sources = transfer.sources;
+  for (Target& target : transfer.targets) {
+    Target& taken = out.targets.emplace_back();
+    taken.region = target.region;
+    const auto kept = std::stable_partition(target.pieces.begin(), target.pieces.end(),
+                                            [&](const BytePiece& piece) { return !repeats[piece.source]; });
+    if (kept == target.pieces.end()) continue;
+    taken.pieces.assign(kept, target.pieces.end());
+    target.pieces.erase(kept, target.pieces.end());
+    target.reach.clear();
+    index_pieces(target);
+    index_pieces(taken);
+  }
+  return out;
 }
 
 Transfer invert(const Transfer& transfer) {

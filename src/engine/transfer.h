@@ -51,6 +51,10 @@ std::optional<Box> lower(const Piece& piece, const PlannedTensor& output);
 /// does, and std::logic_error where a piece leaves its tensors.
 Transfer make_transfer(const Plan& plan, const Checkpoint& source);
 
+/// Takes out of a plan's transfer, and returns, the copies of sources of which one element is read twice: an
+/// inverse would show one of the two (engine/verify_repeated.h).
+Transfer take_repeated(const Plan& plan, Transfer& transfer);
+
 /// The transfer that goes back: sources and targets swapped. Sources that were not read have no pieces.
 Transfer invert(const Transfer& transfer);
 

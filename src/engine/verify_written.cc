@@ -16,6 +16,7 @@
 #include "engine/stream.h"
 #include "engine/transfer.h"
 #include "engine/verify_computed.h"
+#include "engine/verify_repeated.h"
 #include "engine/workers.h"
 #include "engine/written_files.h"
 
@@ -147,13 +148,16 @@ WrittenCheck verify_written(const Plan& plan, const Checkpoint& source, const st
   }
   if (written.size() < plan.shards.size()) return check;
   allow_open_files(source.shards.size() + written.size());
-  const Transfer transfer = make_transfer(plan, source);
+  Transfer transfer = make_transfer(plan, source);
+  const Transfer repeated = take_repeated(plan, transfer);
   Transfer inverse = invert(transfer);
   mark_cut_off(plan, inverse);
   mark_computed(transfer, inverse);
   Verification verification(plan, source, inverse, written, options, observer);
   verification.run();
   check.differences = verification.differences();
+  for (auto& difference : verify_repeated(plan, source, repeated, written, options, observer))
+    check.differences.push_back(std::move(difference));
   for (auto& difference : verify_computed(plan, source, transfer, written, options, observer))
     check.differences.push_back(std::move(difference));
   for (const auto& problem : written_beside_copies(plan, written))

@@ -101,7 +101,7 @@ class PlanBuilder {
  private:
   // What a checkpoint lacks, or has that no rule is for, is told before what would come of it.
   void check_source() {
-    check_weights_are_there(checkpoint_, rules_, diagnostics_);
+    check_weights_are_there(checkpoint_, rules_, plan_.transforms, to_fused_, diagnostics_);
     if (returns()) return;
     check_quantisation(checkpoint_, rules_, diagnostics_);
     if (!options_.allow_missing_layers) check_layers(checkpoint_, diagnostics_);

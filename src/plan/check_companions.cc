@@ -128,16 +128,18 @@ void check_quantisation(const Checkpoint& checkpoint, const RuleSet& rules, Diag
   }
 }
 
-void check_weights_are_there(const Checkpoint& checkpoint, const RuleSet& rules, Diagnostics& diagnostics) {
+void check_weights_are_there(const Checkpoint& checkpoint, const RuleSet& rules,
+                             const std::vector<Transform>& transforms, bool to_fused,
+                             Diagnostics& diagnostics) {
   std::vector<std::string> alone;
   std::optional<KeyMapper> own;
   const FusedKeys fused_keys(rules.fused_keys, rules.base_model_prefix);
   // Rules that change values say by themselves what they need.
   const auto is_asked_for = [&](const std::string& key) {
-    if (!own) own.emplace(rules.transforms, true, fused_keys);
+    if (!own) own.emplace(transforms, to_fused, fused_keys);
     const int converter = own->map(key).converter;
     if (converter < 0) return false;
-    const auto& operations = rules.transforms[static_cast<std::size_t>(converter)].operations;
+    const auto& operations = transforms[static_cast<std::size_t>(converter)].operations;
     return std::any_of(operations.begin(), operations.end(),
                        [](const Operation& o) { return o->value_step() != nullptr; });
   };

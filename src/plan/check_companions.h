@@ -28,9 +28,11 @@ std::vector<std::int64_t> weight_block_size(const nlohmann::ordered_json& config
 /// Rules of the user's own are taken at their word.
 void check_quantisation(const Checkpoint& checkpoint, const RuleSet& rules, Diagnostics& diagnostics);
 
-/// Scales and shapes whose weight is in no file: an error, the checkpoint is incomplete. What rules that
-/// change values take is theirs to check.
-void check_weights_are_there(const Checkpoint& checkpoint, const RuleSet& rules, Diagnostics& diagnostics);
+/// Scales and shapes whose weight is in no file: an error, the checkpoint is incomplete. What those of
+/// `transforms` that change values take, in the direction given, is theirs to check.
+void check_weights_are_there(const Checkpoint& checkpoint, const RuleSet& rules,
+                             const std::vector<Transform>& transforms, bool to_fused,
+                             Diagnostics& diagnostics);
 
 /// Tensors that stay below a module whose weight was taken elsewhere: errors that name both keys, one for
 /// each transform and suffix; warnings where `allowed`.

@@ -72,3 +72,40 @@ TEST_CASE("a shard that is missing, cut short or has another header is named") {
   CHECK(to_string(found[1]) == "shard-1: it has 99 bytes instead of 106");
   CHECK(to_string(found[2]) == "shard-2: its header differs at byte 3");
 }
+
+TEST_CASE("each of several copies of an element is compared, and one that stands still") {
+  const TemporaryFolder folder;
+  HandMadeSource source(folder.path());
+  const auto a = source.add("a", DType::kU16, {30, 20});
+  const auto one = source.add("one", DType::kF32, {1});
+  const auto b = source.add("b", DType::kU8, {100});
+  source.write();
+  Plan plan;
+  add_output(plan, "first", permuted_view(a, DType::kU16, {30, 20}, {0, 1}));
+  add_output(plan, "second", permuted_view(a, DType::kU16, {30, 20}, {1, 0}));
+  add_output(plan, "everywhere", View{DType::kF32, {6}, {{one, 0, 0, {{6, 0, 1}}}}});
+  // Bytes 20 to 59 twice, and 60 to 99 not at all, as only a plan without a way back has it.
+  plan.one_way = true;
+  add_output(plan, "overlapping",
+             View{DType::kU8, {100}, {{b, 0, 0, {{60, 1, 1}}}, {b, 20, 60, {{40, 1, 1}}}}});
+  const EngineOptions options = quick_options(2);
+  execute(plan, source.checkpoint, folder.path(), options);
+  REQUIRE(verify_written(plan, source.checkpoint, folder.path(), options).differences.empty());
+
+  const auto found_after = [&](std::size_t output, std::uint64_t byte) {
+    const std::uint64_t at = plan.outputs[output].offset + byte;
+    change_byte(folder.path() / "shard-0", at);
+    const auto found = verify_written(plan, source.checkpoint, folder.path(), options).differences;
+    change_byte(folder.path() / "shard-0", at);
+    return found.size() == 1 ? to_string(found[0]) : fmt::format("{} differences", found.size());
+  };
+  const auto names = [](const std::string& key, std::uint64_t element) {
+    return Catch::Matchers::StartsWith(fmt::format("shard-0: element {} of '{}' is ", element, key));
+  };
+  CHECK_THAT(found_after(0, 0), names("first", 0));
+  CHECK_THAT(found_after(0, 1199), names("first", 599));
+  CHECK_THAT(found_after(1, 2), names("second", 1));
+  for (std::uint64_t i = 0; i < 6; ++i) CHECK_THAT(found_after(2, 4 * i), names("everywhere", i));
+  for (const std::uint64_t byte : {0, 19, 20, 59, 60, 99})
+    CHECK_THAT(found_after(3, byte), names("overlapping", byte));
+}

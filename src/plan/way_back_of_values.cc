@@ -212,6 +212,23 @@ WayBackOfValues way_back_of_codes(const Derivation& d) {
   return out;
 }
 
+// Words for words: every code comes back, and what the other form has no place for is kept.
+WayBackOfValues way_back_of_words(const Derivation& d) {
+  WayBackOfValues out;
+  const auto packed = d.inputs.find("weight_packed");
+  // Bits behind the last number of a row may be anything.
+  const bool raw = packed != d.inputs.end() &&
+                   element_count(packed->second.shape) != element_count(d.outputs.at("qweight").shape);
+  for (const auto& [role, view] : d.inputs) {
+    const bool comes_back = role == "qzeros"              ? d.outputs.contains("weight_zero_point")
+                            : role == "weight_zero_point" ? d.outputs.contains("qzeros")
+                            : role == "weight_shape"      ? view.dtype == DType::kI64
+                                                          : role != "g_idx";
+    if (raw || !comes_back) out.kept.push_back(role);
+  }
+  return out;
+}
+
 }  // namespace
 
 WayBackOfValues way_back_of(const Derivation& derivation) {
@@ -223,7 +240,7 @@ WayBackOfValues way_back_of(const Derivation& derivation) {
     case ValueKind::kEncode:
       return {false, {}, "numbers are rounded to codes: they come back as what the codes say", {}};
     case ValueKind::kRecode:
-      return {false, {}, "it has no inverse", {}};
+      return way_back_of_words(derivation);
   }
   return {};
 }

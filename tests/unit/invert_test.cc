@@ -64,8 +64,11 @@ const std::vector<std::string>& examples() {
       "AwqDequantize: {group_size: -1, zero_point: true, dtype: BF16}",
       "AwqQuantize: {group_size: 64}",
       "AwqToPacked: {group_size: 64}",
+      "PackedToAwq: {group_size: -1, zero_point: false}",
       "GptqDequantize: {num_bits: 4, group_size: 128, format: gptq_v2}",
       "GptqQuantize: {num_bits: 8, group_size: 32}",
+      "GptqToPacked: {num_bits: 4, group_size: 128, format: gptq_v2}",
+      "PackedToGptq: {num_bits: 2, group_size: -1}",
       "MetalDequantize: {bits: 4, group_size: 64, bias_name: biases}",
       "MetalQuantize: {bits: 8, group_size: 32}",
   };
@@ -142,6 +145,9 @@ TEST_CASE("each operation has its inverse") {
   CHECK(inverse("Mxfp4Quantize: {transpose: false, ties: even}") == "Mxfp4Dequantize(transpose=false)");
   CHECK(inverse("Mxfp8Quantize") == "ScaleDequantize(type=float, strategy=group, group_size=32)");
   CHECK(inverse("NVFP4Dequantize: {style: modelopt}") == "NVFP4Quantize(style=modelopt)");
+  CHECK(inverse("AwqToPacked: {group_size: 64}") == "PackedToAwq(group_size=64)");
+  CHECK(inverse("PackedToGptq: {num_bits: 8, group_size: 32, format: gptq_v2}") ==
+        "GptqToPacked(num_bits=8, group_size=32, format=gptq_v2)");
   CHECK(inverse("ErnieFuseAndSplitTextVisionExperts") ==
         "ErnieSplitAndDecoupleTextVisionExperts(stack_dim=0, concat_dim=1)");
 }

@@ -308,8 +308,16 @@ ViewsByRole ValueStep::made_of(const ViewsByRole& inputs, const OperationContext
   if (scope.proves) {
     if (Derivation* const d = derivation_of(inputs, scope)) {
       d->undone = true;
-      if (value_->kind != ValueKind::kEach) return d->inputs;
-      return {{value_->makes.front(), d->inputs.begin()->second}};
+      if (value_->kind == ValueKind::kEach) return {{value_->makes.front(), d->inputs.begin()->second}};
+      ViewsByRole taken = d->inputs;
+      // What was taken of the kept file besides is none of what this makes.
+      if (value_->kind == ValueKind::kRecode) {
+        const auto roles = roles_made();
+        std::erase_if(taken, [&](const auto& view) {
+          return std::find(roles.begin(), roles.end(), view.first) == roles.end();
+        });
+      }
+      return taken;
     }
   }
   ValueTensors tensors;

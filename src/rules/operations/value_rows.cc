@@ -67,6 +67,12 @@ ValueParameterRow style() {
 ValueParameterRow layout() {
   return word("layout", "How integers stand in words.", {"dense", "awq", "gptq"});
 }
+ValueParameterRow zero_point() {
+  return flag("zero_point", "There are zero points (default).");
+}
+ValueParameterRow gptq_format() {
+  return word("format", "`gptq` stores zero points less one.", {"gptq", "gptq_v2"});
+}
 ValueParameterRow bias_name() {
   return word("bias_name", "Role of the biases, where not `qbiases`.", {});
 }
@@ -259,7 +265,7 @@ std::vector<ValueRow> all_value_rows() {
        "AwqQuantize",
        kAwq,
        kWeight,
-       {group_size(), flag("zero_point", "There are zero points (default)."), dtype(), overflow()},
+       {group_size(), zero_point(), dtype(), overflow()},
        {"group_size", "zero_point"}},
       {"AwqQuantize",
        ValueKind::kEncode,
@@ -267,24 +273,31 @@ std::vector<ValueRow> all_value_rows() {
        "AwqDequantize",
        {"weight", "qzeros", "scales"},
        kAwq,
-       {group_size(), flag("zero_point", "There are zero points (default).")},
+       {group_size(), zero_point()},
        {"group_size", "zero_point"}},
       {"AwqToPacked",
        ValueKind::kRecode,
        "AutoAWQ's words as compressed-tensors packs them; no number changes",
-       "",
+       "PackedToAwq",
        kAwq,
        kPacked,
-       {group_size(), flag("zero_point", "There are zero points (default).")},
-       {}},
+       {group_size(), zero_point()},
+       {"group_size", "zero_point"}},
+      {"PackedToAwq",
+       ValueKind::kRecode,
+       "4 bits that compressed-tensors packs as AutoAWQ's words; no number changes",
+       "AwqToPacked",
+       kPacked,
+       kAwq,
+       {group_size(), zero_point()},
+       {"group_size", "zero_point"}},
       {"GptqDequantize",
        ValueKind::kDecode,
        "GPTQ's words, transposed to [out, in]",
        "GptqQuantize",
        kGptq,
        kWeight,
-       {num_bits(), group_size(), word("format", "`gptq` stores zero points less one.", {"gptq", "gptq_v2"}),
-        dtype(), overflow()},
+       {num_bits(), group_size(), gptq_format(), dtype(), overflow()},
        {"num_bits", "group_size", "format"}},
       {"GptqQuantize",
        ValueKind::kEncode,
@@ -292,7 +305,24 @@ std::vector<ValueRow> all_value_rows() {
        "GptqDequantize",
        {"weight", "qzeros", "scales", "g_idx"},
        kGptq,
-       {num_bits(), group_size(), word("format", "`gptq` stores zero points less one.", {"gptq", "gptq_v2"})},
+       {num_bits(), group_size(), gptq_format()},
+       {"num_bits", "group_size", "format"}},
+      {"GptqToPacked",
+       ValueKind::kRecode,
+       "GPTQ's words of 1, 2, 4 or 8 bits, with groups in order, as compressed-tensors packs them; no number "
+       "changes",
+       "PackedToGptq",
+       kGptq,
+       kPacked,
+       {num_bits(), group_size(), gptq_format()},
+       {"num_bits", "group_size", "format"}},
+      {"PackedToGptq",
+       ValueKind::kRecode,
+       "integers that compressed-tensors packs, with zero points, as GPTQ's words; no number changes",
+       "GptqToPacked",
+       kPacked,
+       kGptq,
+       {num_bits(), group_size(), gptq_format()},
        {"num_bits", "group_size", "format"}},
       {"MetalDequantize",
        ValueKind::kDecode,

@@ -278,7 +278,7 @@ OperationParameter parameter_of(const ValueParameterRow& row) {
           [&row](const LayoutOperation& o) { return static_cast<const ValueStep&>(o).written_value(row); }};
 }
 
-constexpr std::size_t kCount = 26;
+constexpr std::size_t kCount = 29;
 
 template <std::size_t I>
 std::shared_ptr<LayoutOperation> make_step() {

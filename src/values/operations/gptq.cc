@@ -197,4 +197,32 @@ ValueOutputs gptq_quantize(const ValueRequest& request) {
   return made;
 }
 
+ValueOutputs gptq_to_packed(const ValueRequest& request) {
+  const ValueTensor& codes = request.tensor("qweight", {DType::kI32});
+  const std::int64_t bits = request.integer("num_bits", 1, 8);
+  if (32 % bits != 0)
+    refuse("parameter", "",
+           fmt::format("codes of {} bits lie across words, which are repacked as they are", bits));
+  if (codes.shape.size() != 2) refuse("shape", "qweight", "two dimensions are expected");
+  const Gptq g = checked_gptq(request, codes.shape[0] * 32 / bits, codes.shape[1], bits);
+  const std::int64_t given = request.integer("group_size", -1, std::int64_t{1} << 40);
+  const std::int64_t size = given < 1 ? std::max<std::int64_t>(g.in, 1) : given;
+  if (g.in % size != 0 || g.groups != g.in / size)
+    refuse("shape", "scales", fmt::format("{} inputs in groups of {} do not make {}", g.in, size, g.groups));
+  for (std::int64_t i = 0; i < g.in; ++i) {
+    const std::int64_t group = g.group_of[static_cast<std::size_t>(i)];
+    if (group == i / size) continue;
+    refuse("shape", "g_idx",
+           fmt::format("g_idx gives input {} group {}, and packed weights have groups of {} in order: a "
+                       "checkpoint whose inputs are ordered by activation is decoded instead, with --dtype",
+                       i, group, size));
+  }
+  const ValueTensor& zeros = request.tensor("qzeros");
+  return {{"weight_packed", transposed(codes, "qweight")},
+          {"weight_scale", transposed(request.tensor("scales"), "scales")},
+          {"weight_shape", shape_tensor(g.out, g.in)},
+          {"weight_zero_point", g.adds_one ? transposed_codes(zeros, "qzeros", bits, 1, Demand::kNotAllOnes)
+                                           : transposed(zeros, "qzeros")}};
+}
+
 }  // namespace tenon

@@ -29,6 +29,23 @@ Result packed_words(std::int64_t bits, std::vector<std::int16_t> shifts) {
   return result;
 }
 
+ValueOutput transposed_codes(const ValueTensor& words, const std::string& role, std::int64_t bits,
+                             float addend, Demand demand) {
+  const std::int64_t rows = words.shape[0];
+  const std::int64_t row = words.shape[1] * 32;
+  const std::int64_t codes = row / bits;
+  ValueOutput out{DType::kI32, {words.shape[1], rows}, {}};
+  for (const WriteClass& c : write_classes(rows == 0 ? 0 : codes, bits, codes)) {
+    RecipeBuilder b;
+    const auto code = b.input({unsigned_bits(bits), demand, Fold::kElement, {}, c.by_field(bits)});
+    ValuePiece piece = piece_at(b.finish(b.add(code, b.constant(addend)), packed_words(bits, c.shifts())),
+                                {c.words, rows}, {c.first_word * rows, {c.period.words * rows, 1}});
+    piece.operands.push_back(operand_at(role, {c.first_element * bits, {c.period.elements * bits, row}}));
+    out.pieces.push_back(std::move(piece));
+  }
+  return out;
+}
+
 namespace {
 
 struct PackLayout {

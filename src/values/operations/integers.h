@@ -22,6 +22,10 @@ RecipeBuilder::Value sliced(RecipeBuilder& b, const std::vector<CodeSlice>& slic
 /// A result of 32-bit words with fields.
 Result packed_words(std::int64_t bits, std::vector<std::int16_t> shifts);
 
+/// Words of whole codes, transposed, with `addend` added to each code.
+ValueOutput transposed_codes(const ValueTensor& words, const std::string& role, std::int64_t bits,
+                             float addend, Demand demand = Demand::kNothing);
+
 /// Column i of a word of AutoAWQ is nibble kAwqNibble[i], and nibble i column kAwqColumn[i].
 inline constexpr std::int64_t kAwqColumn[8] = {0, 2, 4, 6, 1, 3, 5, 7};
 inline constexpr std::int64_t kAwqNibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};

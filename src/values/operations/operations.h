@@ -27,8 +27,11 @@ ValueOutputs packed_quantize(const ValueRequest& request);
 ValueOutputs awq_dequantize(const ValueRequest& request);
 ValueOutputs awq_quantize(const ValueRequest& request);
 ValueOutputs awq_to_packed(const ValueRequest& request);
+ValueOutputs packed_to_awq(const ValueRequest& request);
 ValueOutputs gptq_dequantize(const ValueRequest& request);
 ValueOutputs gptq_quantize(const ValueRequest& request);
+ValueOutputs gptq_to_packed(const ValueRequest& request);
+ValueOutputs packed_to_gptq(const ValueRequest& request);
 ValueOutputs metal_dequantize(const ValueRequest& request);
 ValueOutputs metal_quantize(const ValueRequest& request);
 

@@ -6,20 +6,15 @@
 #include <cctype>
 #include <iterator>
 #include <map>
-#include <memory>
 #include <optional>
-#include <set>
 #include <stdexcept>
 
-#include "base/content_hash.h"
 #include "base/text.h"
 #include "plan/check_companions.h"
 #include "plan/coded_weights.h"
 #include "plan/coding_formats.h"
+#include "plan/made_rules.h"
 #include "plan/map_keys.h"
-#include "rules/language/yaml_reader.h"
-#include "rules/parse_transform.h"
-#include "rules/resolve.h"
 
 namespace tenon {
 namespace {
@@ -40,44 +35,10 @@ bool finds_key(const std::vector<std::string>& globs, const std::string& key) {
                      [&](const std::string& glob) { return glob_matches(glob, key); });
 }
 
-bool is_number(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16;
-}
-
-// A converter as a rule file would have it.
-Transform converter(const std::string& rule, int index, const std::vector<std::string>& sources,
-                    const std::vector<std::string>& targets, const Json& operations) {
-  const Json document = {
-      {"WeightConverter",
-       {{"source_patterns", sources}, {"target_patterns", targets}, {"operations", operations}}}};
-  Diagnostics mistakes;
-  const YamlFile yaml(document.dump(), rule, mistakes);
-  mistakes.throw_if_errors();
-  std::optional<Transform> out = parse_transform(yaml, yaml.root(), mistakes);
-  mistakes.throw_if_errors();
-  if (!out) throw std::logic_error("a rule that was made cannot be read");
-  resolve(*out, Json::object(), mistakes);
-  mistakes.throw_if_errors();
-  out->rule = rule;
-  out->index = index;
-  out->place = {rule, 0, 0, {}, "", ""};
-  out->source_places.clear();
-  return std::move(*out);
-}
-
-using Modules = std::set<std::string, std::less<>>;
-
-// Behind the last dot, and before it.
-std::pair<std::string, std::string> parted(const std::string& key) {
-  const std::size_t dot = key.rfind('.');
-  return dot == std::string::npos ? std::pair(std::string(), key)
-                                  : std::pair(key.substr(0, dot), key.substr(dot + 1));
-}
-
-class RuleMaker {
+class DecodingRules {
  public:
-  RuleMaker(RuleSet& rules, const Checkpoint& checkpoint, std::string name)
-      : rules_(rules), checkpoint_(checkpoint), name_(std::move(name)) {}
+  DecodingRules(RuleSet& rules, const Checkpoint& checkpoint, std::string name)
+      : rules_(rules), checkpoint_(checkpoint), made_(rules, std::move(name)) {}
 
   void decode(DType dtype, const std::vector<std::string>& keep) {
     const FusedKeys fused(rules_.fused_keys, rules_.base_model_prefix);
@@ -102,22 +63,22 @@ class RuleMaker {
     std::map<std::string, Modules> cast_leaves;
     for (std::size_t i = 0; i < mapped_.size(); ++i) {
       const Tensor& tensor = checkpoint_.tensors[i];
-      if (taken[i] || !is_number(tensor.dtype) || tensor.dtype == dtype || finds_key(keep, tensor.key))
+      if (taken[i] || !is_plain_number(tensor.dtype) || tensor.dtype == dtype || finds_key(keep, tensor.key))
         continue;
       if (mapped_[i].converter >= 0) {
         if (!in_front.contains(mapped_[i].converter))
           casts[mapped_[i].converter] = {{"Cast", {{"dtype", name_of(dtype)}}}};
         continue;
       }
-      const auto [module, leaf] = parted(mapped_[i].key);
+      const auto [module, leaf] = module_and_leaf(mapped_[i].key);
       cast_leaves[leaf].insert(module);
     }
     for (const auto& [index, weight] : in_front) put_in_front(index, *weight);
     for (const auto& [index, operation] : casts) put_in_front(index, operation);
     add_decoders(weights, in_front);
     for (const auto& [leaf, modules] : cast_leaves)
-      add({fmt::format("^(.+)\\.{}$", leaf)}, {fmt::format("^\\1\\.{}$", leaf)},
-          {{"Cast", {{"dtype", name_of(dtype)}}}}, modules);
+      made_.add({fmt::format("^(.+)\\.{}$", leaf)}, {fmt::format("^\\1\\.{}$", leaf)},
+                {{"Cast", {{"dtype", name_of(dtype)}}}}, modules);
     std::string path;
     if (!weights.empty() && quantisation_of(checkpoint_.config, &path) != nullptr)
       rules_.config_changes.push_back({path, std::nullopt});
@@ -127,28 +88,7 @@ class RuleMaker {
     for (const char* const key : {"torch_dtype", "dtype"}) {
       if (checkpoint_.config.contains(key)) rules_.config_changes.push_back({key, Json(word)});
     }
-    record();
-  }
-
-  void add(const std::vector<std::string>& sources, const std::vector<std::string>& targets,
-           const Json& operation, const Modules& modules) {
-    Transform t = converter(name_, made_++, sources, targets, Json::array({operation}));
-    if (!modules.contains(std::string_view())) t.modules = std::make_shared<const Modules>(modules);
-    t.modules_stay = true;
-    rules_.transforms.push_back(std::move(t));
-  }
-
-  // The rules take part by a name, and by a hash of what they say.
-  void record() {
-    std::string text;
-    for (const Transform& t : rules_.transforms)
-      text += fmt::format("{} {}\n", t.id(), t.written_operations.dump());
-    RuleFile file;
-    file.name = name_;
-    file.hash = content_hash(text);
-    rules_.files.push_back(std::move(file));
-    rules_.chosen.push_back(name_);
-    rules_.has_none = false;
+    made_.record();
   }
 
  private:
@@ -205,7 +145,7 @@ class RuleMaker {
   void replace(Transform& t, const std::vector<std::string>& sources, const Json& operation) {
     Json operations = Json::array({operation});
     for (const auto& written : t.written_operations) operations.push_back(written);
-    Transform made = converter(t.rule, t.index, sources, t.target_patterns, operations);
+    Transform made = made_converter(t.rule, t.index, sources, t.target_patterns, operations);
     made.scope = t.scope;
     made.required = t.required;
     made.config_part = t.config_part;
@@ -237,7 +177,7 @@ class RuleMaker {
           key.substr(0, key.size() - weight.between.size() - weight.roles.front().size());
       // "_blocks" is the end of the weight's own name, ".weight_packed" a name below the module's.
       const bool own_name = weight.between == "_";
-      const auto [module, leaf] = own_name ? parted(stem) : std::pair(stem, std::string());
+      const auto [module, leaf] = own_name ? module_and_leaf(stem) : std::pair(stem, std::string());
       const std::string before = own_name ? "^(.+)\\." + leaf + "_" : "^(.+)\\.";
       Kind& kind = kinds[before + weight.operation.dump()];
       kind.operation = weight.operation;
@@ -249,15 +189,15 @@ class RuleMaker {
           kind.sources.push_back(pattern);
       }
     }
-    for (const auto& [name, kind] : kinds) add(kind.sources, kind.targets, kind.operation, kind.modules);
+    for (const auto& [name, kind] : kinds)
+      made_.add(kind.sources, kind.targets, kind.operation, kind.modules);
   }
 
   RuleSet& rules_;
   const Checkpoint& checkpoint_;
-  std::string name_;
+  MadeRules made_;
   std::vector<MappedKey> mapped_;
   std::map<std::uint32_t, int> converter_of_;  // by tensor of codes
-  int made_ = 0;
 };
 
 }  // namespace
@@ -276,7 +216,7 @@ void add_decoding(RuleSet& rules, const Checkpoint& checkpoint, DType dtype,
   std::string name = "dtype-" + std::string(name_of(dtype));
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  RuleMaker(rules, checkpoint, std::move(name)).decode(dtype, kept);
+  DecodingRules(rules, checkpoint, std::move(name)).decode(dtype, kept);
 }
 
 void set_coding(RuleSet& rules, const Checkpoint& checkpoint, const std::string& format,
@@ -295,8 +235,9 @@ void set_coding(RuleSet& rules, const Checkpoint& checkpoint, const std::string&
   Json left = Json::array();
   std::size_t uneven = 0;
   for (const Tensor& tensor : checkpoint.tensors) {
-    const auto [module, leaf] = parted(tensor.key);
-    if (leaf != "weight" || tensor.shape.size() != 2 || !is_number(tensor.dtype) || module.empty()) continue;
+    const auto [module, leaf] = module_and_leaf(tensor.key);
+    if (leaf != "weight" || tensor.shape.size() != 2 || !is_plain_number(tensor.dtype) || module.empty())
+      continue;
     const bool fits = tensor.shape[1] % coding.columns == 0;
     if (fits && !finds_key(ignored, module)) {
       modules.insert(module);
@@ -313,14 +254,14 @@ void set_coding(RuleSet& rules, const Checkpoint& checkpoint, const std::string&
   if (uneven > 0)
     rules.notes.push_back(fmt::format("{} weights stay as they are: their columns are no multiple of {}",
                                       uneven, coding.columns));
-  RuleMaker maker(rules, checkpoint, "quantize-" + format);
+  MadeRules made(rules, "quantize-" + format);
   std::vector<std::string> targets;
   for (const std::string& role : coding.roles) targets.push_back("^\\1\\." + role + "$");
-  maker.add({"^(.+)\\.weight$"}, targets, coding.operation, modules);
+  made.add({"^(.+)\\.weight$"}, targets, coding.operation, modules);
   Json config = coding.config;
   config[format == "fp8-block" ? "modules_to_not_convert" : "ignore"] = std::move(left);
   rules.config_changes.push_back({"quantization_config", std::move(config)});
-  maker.record();
+  made.record();
 }
 
 }  // namespace tenon

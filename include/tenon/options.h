@@ -72,7 +72,7 @@ struct ConvertOptions {
   std::vector<std::string> keep;
   /// Keep the codes of these weights beside their numbers, for the way back
   std::vector<std::string> keep_codes;
-  /// Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128
+  /// Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed
   std::string quantize;
   /// Of --quantize: modules that stay as they are
   std::vector<std::string> ignore;
@@ -122,7 +122,7 @@ struct PlanOptions {
   std::vector<std::string> keep;
   /// Keep the codes of these weights beside their numbers, for the way back
   std::vector<std::string> keep_codes;
-  /// Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128
+  /// Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed
   std::string quantize;
   /// Of --quantize: modules that stay as they are
   std::vector<std::string> ignore;

@@ -65,8 +65,8 @@ class ConvertOptions(TypedDict, total=False):
     """Of --dtype: tensors that keep their dtype (default: ())."""
     keep_codes: str | Sequence[str]
     """Keep the codes of these weights beside their numbers, for the way back (default: ())."""
-    quantize: Literal["fp8-block", "fp8-channel", "mxfp4", "nvfp4", "int4-g128"] | None
-    """Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128 (default: None)."""
+    quantize: Literal["fp8-block", "fp8-channel", "mxfp4", "nvfp4", "int4-g128", "packed"] | None
+    """Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed (default: None)."""
     ignore: str | Sequence[str]
     """Of --quantize: modules that stay as they are (default: ())."""
     threads: int
@@ -114,8 +114,8 @@ class PlanOptions(TypedDict, total=False):
     """Of --dtype: tensors that keep their dtype (default: ())."""
     keep_codes: str | Sequence[str]
     """Keep the codes of these weights beside their numbers, for the way back (default: ())."""
-    quantize: Literal["fp8-block", "fp8-channel", "mxfp4", "nvfp4", "int4-g128"] | None
-    """Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128 (default: None)."""
+    quantize: Literal["fp8-block", "fp8-channel", "mxfp4", "nvfp4", "int4-g128", "packed"] | None
+    """Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed (default: None)."""
     ignore: str | Sequence[str]
     """Of --quantize: modules that stay as they are (default: ())."""
 
@@ -367,7 +367,7 @@ ABOUT: dict[str, dict[str, str]] = {
         "dtype": "Decode coded weights, and cast the rest, to bf16, fp16 or fp32",
         "keep": "Of --dtype: tensors that keep their dtype",
         "keep_codes": "Keep the codes of these weights beside their numbers, for the way back",
-        "quantize": "Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128",
+        "quantize": "Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed",
         "ignore": "Of --quantize: modules that stay as they are",
         "threads": "How many threads (default, and 0: as many as the machine has)",
     },
@@ -392,7 +392,7 @@ ABOUT: dict[str, dict[str, str]] = {
         "dtype": "Decode coded weights, and cast the rest, to bf16, fp16 or fp32",
         "keep": "Of --dtype: tensors that keep their dtype",
         "keep_codes": "Keep the codes of these weights beside their numbers, for the way back",
-        "quantize": "Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128",
+        "quantize": "Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed",
         "ignore": "Of --quantize: modules that stay as they are",
     },
     "inspect": {

@@ -179,6 +179,7 @@ class CodedWeightFinder {
     if (known && method == "awq") {
       if (!zeros) parameters["zero_point"] = false;
       out.operation = {{"AwqDequantize", std::move(parameters)}};
+      out.repacked_by = "AwqToPacked";
       return out;
     }
     if (known && method == "gptq" && bits != quantization_.end() && bits->is_number_integer()) {
@@ -186,6 +187,7 @@ class CodedWeightFinder {
       parameters["num_bits"] = *bits;
       parameters["format"] = word_at(quantization_, "checkpoint_format") == "gptq_v2" ? "gptq_v2" : "gptq";
       out.operation = {{"GptqDequantize", std::move(parameters)}};
+      out.repacked_by = "GptqToPacked";
       return out;
     }
     lacks(codes, "quant_method, bits and group_size");

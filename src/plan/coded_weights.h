@@ -21,6 +21,8 @@ struct CodedWeight {
   std::vector<std::string> roles;
   // {"Fp8Dequantize": {"block_size": [128, 128]}}
   nlohmann::ordered_json operation;
+  // the operation that packs the same integers as compressed-tensors does, by the same parameters; "": none
+  std::string repacked_by = {};
 };
 
 /// In the order of their keys. Parameters come from quantization_config of config.json, and from shapes where

@@ -18,6 +18,15 @@ Json compressed(const char* format, Json weights, Json activations) {
 
 }  // namespace
 
+Json packed_integers_config(std::int64_t num_bits, std::int64_t group_size, bool symmetric) {
+  Json weights = {
+      {"num_bits", num_bits}, {"type", "int"}, {"strategy", group_size < 1 ? "channel" : "group"}};
+  if (group_size >= 1) weights["group_size"] = group_size;
+  weights["symmetric"] = symmetric;
+  weights["dynamic"] = false;
+  return compressed("pack-quantized", std::move(weights), nullptr);
+}
+
 CodingFormat coding_format(const std::string& name) {
   if (name == "fp8-block")
     return {{{"Fp8Quantize", {{"block_size", {128, 128}}}}},
@@ -72,14 +81,7 @@ CodingFormat coding_format(const std::string& name) {
               {{"num_bits", 4}, {"strategy", "group"}, {"group_size", 128}, {"symmetric", true}}}},
             {"weight_packed", "weight_scale", "weight_shape"},
             128,
-            compressed("pack-quantized",
-                       {{"num_bits", 4},
-                        {"type", "int"},
-                        {"strategy", "group"},
-                        {"group_size", 128},
-                        {"symmetric", true},
-                        {"dynamic", false}},
-                       nullptr)};
+            packed_integers_config(4, 128, true)};
   throw std::logic_error("no format of that name");
 }
 

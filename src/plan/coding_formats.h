@@ -22,4 +22,7 @@ struct CodingFormat {
 /// By its word: "fp8-block". Throws std::logic_error for another one.
 CodingFormat coding_format(const std::string& name);
 
+/// quantization_config of integers in rows of words; a group of -1: all columns.
+nlohmann::ordered_json packed_integers_config(std::int64_t num_bits, std::int64_t group_size, bool symmetric);
+
 }  // namespace tenon

@@ -15,6 +15,7 @@
 #include "plan/coding_formats.h"
 #include "plan/made_rules.h"
 #include "plan/map_keys.h"
+#include "plan/repack.h"
 
 namespace tenon {
 namespace {
@@ -221,6 +222,10 @@ void add_decoding(RuleSet& rules, const Checkpoint& checkpoint, DType dtype,
 
 void set_coding(RuleSet& rules, const Checkpoint& checkpoint, const std::string& format,
                 const std::vector<std::string>& ignore) {
+  if (format == "packed") {
+    set_packing(rules, checkpoint, ignore);
+    return;
+  }
   const CodingFormat coding = coding_format(format);
   std::vector<std::string> ignored(std::begin(kNotCoded), std::end(kNotCoded));
   ignored.insert(ignored.end(), ignore.begin(), ignore.end());

@@ -22,8 +22,8 @@ void add_decoding(RuleSet& rules, const Checkpoint& checkpoint, DType dtype,
                   const std::vector<std::string>& keep);
 
 /// In place of the model's own rules: codes weights of two dimensions, but for modules that a glob of
-/// `ignore`, or of the format's own list, finds. Throws UserError where nothing is left to be coded, or
-/// something is coded already.
+/// `ignore`, or of the format's own list, finds; "packed" takes weights that are coded (plan/repack.h).
+/// Throws UserError where nothing is left to be coded, or something is coded already.
 void set_coding(RuleSet& rules, const Checkpoint& checkpoint, const std::string& format,
                 const std::vector<std::string>& ignore);
 

@@ -2,7 +2,8 @@
 """make_coded.py KIND DIR [SEED]: a small checkpoint in a coded format, as its publisher ships it. Without NumPy: codes are drawn at random.
 
 KIND: deepseek (FP8 in blocks of 128 x 128, ragged edges, experts, an F32 router bias), qwen (dense FP8), gptoss (MXFP4), packed (INT4 of
-compressed-tensors), nvfp4 (compressed-tensors), channel (FP8 by channel, compressed-tensors), awq, gptq.
+compressed-tensors), nvfp4 (compressed-tensors), channel (FP8 by channel, compressed-tensors), awq, awq_channel (one group), gptq, and of
+GPTQ gptq2, gptq3, gptq8 (bits), gptq_v2, gptq_bare (without g_idx), gptq_act (g_idx in another order), gptq_ones (a zero point of all ones).
 """
 import json, os, random, struct, sys
 
@@ -171,28 +172,67 @@ def channel(m):
     return compressed("float-quantized", {"num_bits": 8, "type": "float", "strategy": "channel", "symmetric": True})
 
 
-def awq(m):
+def awq(m, group=64):
     plain(m)
     for name, rows, columns in LINEARS:
-        at = f"model.layers.0.{name}"
+        at, groups = f"model.layers.0.{name}", columns // group if group > 0 else 1
         m.bytes(at + ".qweight", "I32", columns, rows // 8)
-        m.bytes(at + ".qzeros", "I32", columns // 64, rows // 8)
-        m.floats(at + ".scales", "F16", columns // 64, rows)
+        m.bytes(at + ".qzeros", "I32", groups, rows // 8)
+        m.floats(at + ".scales", "F16", groups, rows)
     return {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "num_hidden_layers": 1, "torch_dtype": "float16",
-            "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 64, "version": "gemm", "zero_point": True}}
+            "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm", "zero_point": True}}
 
 
-def gptq(m):
+def awq_channel(m):
+    return awq(m, -1)
+
+
+def gptq(m, bits=4, form="gptq", index="in order"):
     plain(m)
     for name, rows, columns in LINEARS:
-        at = f"model.layers.0.{name}"
-        m.bytes(at + ".qweight", "I32", columns // 8, rows)
-        nibbles = [m.random.randrange(15) | m.random.randrange(15) << 4 for _ in range(columns // 64 * rows // 2)]
-        m.put(at + ".qzeros", "I32", [columns // 64, rows // 8], bytes(nibbles))
-        m.floats(at + ".scales", "F16", columns // 64, rows)
-        m.put(at + ".g_idx", "I32", [columns], struct.pack(f"<{columns}i", *(i // 64 for i in range(columns))))
+        at, groups = f"model.layers.0.{name}", columns // 64
+        m.bytes(at + ".qweight", "I32", columns * bits // 32, rows)
+        most = 2 ** bits - (1 if form == "gptq" else 0)  # v1 stores them less one, and all ones may be two numbers
+        zeros = sum(m.random.randrange(most) << bits * i for i in range(groups * rows))
+        m.put(at + ".qzeros", "I32", [groups, rows * bits // 32], zeros.to_bytes(groups * rows * bits // 8, "little"))
+        m.floats(at + ".scales", "F16", groups, rows)
+        if index:
+            g_idx = [i // 64 if index == "in order" else (columns - 1 - i) // 64 for i in range(columns)]
+            m.put(at + ".g_idx", "I32", [columns], struct.pack(f"<{columns}i", *g_idx))
     return {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "num_hidden_layers": 1, "torch_dtype": "float16",
-            "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 64, "desc_act": False, "sym": True}}
+            "quantization_config": {"quant_method": "gptq", "bits": bits, "group_size": 64, "desc_act": False, "sym": True,
+                                    "checkpoint_format": form}}
+
+
+def gptq2(m):
+    return gptq(m, 2)
+
+
+def gptq3(m):
+    return gptq(m, 3)
+
+
+def gptq8(m):
+    return gptq(m, 8)
+
+
+def gptq_v2(m):
+    return gptq(m, form="gptq_v2")
+
+
+def gptq_bare(m):
+    return gptq(m, index=None)
+
+
+def gptq_act(m):
+    return gptq(m, index="by activation")
+
+
+def gptq_ones(m):
+    config = gptq(m)
+    dtype, shape, data = m.tensors["model.layers.0.mlp.down_proj.qzeros"]
+    m.put("model.layers.0.mlp.down_proj.qzeros", dtype, shape, b"\xff" + data[1:])
+    return config
 
 
 def main():

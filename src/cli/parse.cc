@@ -272,7 +272,7 @@ Action parse_command_line(int argc, const char* const* argv, const std::vector<C
   if (options.help) return showing(help_on(command, root));
   if (options.version) {
     return [](Console& console) {
-      console.result(build_facts_text(build_facts()));
+      console.result(build_facts_text(installed_facts()));
       return Verdict::kHolds;
     };
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
+#include <numeric>
 
 #include "base/own_folder.h"
 #include "base/text.h"
@@ -32,7 +33,6 @@ std::vector<RuleFile> heads_in(const fs::path& folder) {
       out.back().path = entry.path();
     }
   }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return out;
 }
 
@@ -166,7 +166,18 @@ void add_heads(std::vector<RuleFile> heads, std::vector<RuleFile>& out) {
     if (std::none_of(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(before), has_name))
       out.push_back(std::move(head));
   }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+}
+
+// By name. Files change places once each: they are large.
+void sort_heads(std::vector<RuleFile>& heads) {
+  std::vector<std::size_t> order(heads.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return heads[a].name < heads[b].name; });
+  std::vector<RuleFile> sorted;
+  sorted.reserve(heads.size());
+  for (const std::size_t i : order) sorted.push_back(std::move(heads[i]));
+  heads = std::move(sorted);
 }
 
 }  // namespace
@@ -175,31 +186,68 @@ Library::Library(fs::path folder) : folders_{std::move(folder)} {}
 
 Library::Library(std::vector<fs::path> folders) : folders_(std::move(folders)) {}
 
-const Library::Contents& Library::contents() const {
-  if (contents_) return *contents_;
+void Library::require_folders() const {
   if (!looked_.empty()) {
     throw UserError("rules-no-library"_id, {"", 0, 0, {}, "", ""},
                     fmt::format("the rule library was not found in {}", fmt::join(looked_, ", ")),
                     "Name its folder with --rules-dir or the environment variable TENON_RULES.");
   }
-  Contents contents;
-  std::vector<RuleFile> layouts;
   for (const fs::path& folder : folders_) {
     if (!is_library(folder)) {
       throw UserError("rules-no-library"_id, place_of(folder),
                       "this is no rule library: it has no folder models/ and no folder fusions/");
     }
+  }
+}
+
+const Library::Contents& Library::contents() const {
+  if (contents_) return *contents_;
+  require_folders();
+  Contents contents;
+  std::vector<RuleFile> layouts;
+  for (const fs::path& folder : folders_) {
     add_heads(heads_in(folder / "models"), contents.models);
     add_heads(heads_in(folder / "fusions"), contents.families);
     add_heads(heads_in(folder / "layouts"), layouts);
-    const auto registry = registry_in(folder);
-    contents.classes.merge(classes_in(registry));
-    contents.other_types.merge(other_types_in(registry));
   }
+  sort_heads(contents.models);
+  sort_heads(contents.families);
+  sort_heads(layouts);
   // By name alone: they apply to no model type by themselves.
   for (RuleFile& layout : layouts) contents.models.push_back(std::move(layout));
   contents_ = std::make_shared<const Contents>(std::move(contents));
   return *contents_;
+}
+
+const Library::Registry& Library::registry() const {
+  if (registry_) return *registry_;
+  require_folders();
+  Registry registry;
+  for (const fs::path& folder : folders_) {
+    const auto document = registry_in(folder);
+    registry.classes.merge(classes_in(document));
+    registry.other_types.merge(other_types_in(document));
+  }
+  registry_ = std::make_shared<const Registry>(std::move(registry));
+  return *registry_;
+}
+
+std::pair<std::size_t, std::size_t> Library::count_files() const {
+  require_folders();
+  std::set<fs::path> models;
+  std::set<fs::path> families;
+  const auto take = [](const fs::path& folder, std::set<fs::path>& names) {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      if (entry.path().extension() == ".yaml") names.insert(entry.path().filename());
+    }
+  };
+  for (const fs::path& folder : folders_) {
+    take(folder / "models", models);
+    take(folder / "layouts", models);
+    take(folder / "fusions", families);
+  }
+  return {models.size(), families.size()};
 }
 
 Library Library::standard() {
@@ -228,17 +276,16 @@ fs::path Library::locate_family(const std::string& name_or_path) const {
 }
 
 const RuleFile* Library::find_class(const std::string& architecture) const {
-  const auto& [models, families, classes, other_types] = contents();
-  const auto found = classes.find(architecture);
-  if (found == classes.end()) return nullptr;
-  const auto file = std::find_if(models.begin(), models.end(),
+  const auto found = registry().classes.find(architecture);
+  if (found == registry().classes.end()) return nullptr;
+  const auto file = std::find_if(models().begin(), models().end(),
                                  [&](const RuleFile& f) { return f.name == found->second.second; });
-  return file == models.end() ? nullptr : &*file;
+  return file == models().end() ? nullptr : &*file;
 }
 
 std::string Library::misspelt(const std::string& model_type, const std::string& architecture) const {
-  if (contents().other_types.contains(model_type)) return "";  // a model that needs no rules
-  for (const auto& [name, entry] : contents().classes) {
+  if (registry().other_types.contains(model_type)) return "";  // a model that needs no rules
+  for (const auto& [name, entry] : registry().classes) {
     const std::string& type = entry.first;
     if (type != model_type && is_slip(model_type, type) && is_slip(architecture, name)) return type;
   }

@@ -41,6 +41,8 @@ class Library {
   /// Heads only, by name.
   const std::vector<RuleFile>& models() const { return contents().models; }
   const std::vector<RuleFile>& families() const { return contents().families; }
+  /// How many there are of both, by the names of their files, which are not read.
+  std::pair<std::size_t, std::size_t> count_files() const;
 
   /// The path of a rule file: of the library by name, or a path to a file of the user's. Throws UserError
   /// that lists near names.
@@ -72,16 +74,23 @@ class Library {
   struct Contents {
     std::vector<RuleFile> models;
     std::vector<RuleFile> families;
+  };
+  // registry.json: the classes of the release that the library was read off
+  struct Registry {
     /// class -> model type, rule file
     std::map<std::string, std::pair<std::string, std::string>> classes;
     /// model types that need no rules
     std::set<std::string> other_types;
   };
   const Contents& contents() const;
+  const Registry& registry() const;
+  /// Throws UserError where a folder is no library, or there is none.
+  void require_folders() const;
 
   /// where the standard one was not found
   std::vector<std::string> looked_;
   mutable std::shared_ptr<const Contents> contents_;
+  mutable std::shared_ptr<const Registry> registry_;
 };
 
 /// The standard library, below the folders that --rules-dir, or else `otherwise`, names with colons between.

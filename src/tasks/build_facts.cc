@@ -10,6 +10,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "modules/cuda/cuda_backend.h"
 #include "parity/open_backend.h"
 #include "rules/library.h"
 
@@ -43,8 +44,8 @@ std::string part_versions() {
 std::string library_facts() {
   try {
     const Library library = Library::standard();
-    return fmt::format("{}: {} models, {} families", library.folder().string(), library.models().size(),
-                       library.families().size());
+    const auto [models, families] = library.count_files();
+    return fmt::format("{}: {} models, {} families", library.folder().string(), models, families);
   } catch (const UserError& error) {
     return fmt::format("none: {}", error.diagnostics().front().message);
   } catch (const SystemError& error) {
@@ -65,7 +66,20 @@ std::string cuda_facts() {
 }  // namespace
 
 BuildFacts build_facts() {
-  return {TENON_VERSION, TENON_COMMIT, compiler_name(), part_versions(), library_facts(), cuda_facts()};
+  BuildFacts facts = installed_facts();
+  facts.cuda = cuda_facts();
+  return facts;
+}
+
+BuildFacts installed_facts() {
+  const auto module = find_cuda_module();
+  return {TENON_VERSION,
+          TENON_COMMIT,
+          compiler_name(),
+          part_versions(),
+          library_facts(),
+          module.empty() ? "none: there is no CUDA module beside the program"
+                         : fmt::format("{} (`tenon doctor` tries it)", module.string())};
 }
 
 }  // namespace tenon

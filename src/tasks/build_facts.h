@@ -15,11 +15,14 @@ struct BuildFacts {
   std::string parts;
   /// "/usr/share/tenon/rules: 268 models, 16 families", or why there is none
   std::string rules;
-  /// the GPU and its libraries' versions, or why there is none
+  /// the GPU and its libraries' versions, or why there is none; or where the module is, untried
   std::string cuda;
 };
 
-/// Reads the heads of the rule library and opens the CUDA module. Throws nothing but std::bad_alloc.
+/// Opens the CUDA module, which wakes the GPU. Throws nothing but std::bad_alloc.
 BuildFacts build_facts();
+
+/// The same in a few milliseconds: of CUDA says whether there is a module. Throws nothing but std::bad_alloc.
+BuildFacts installed_facts();
 
 }  // namespace tenon

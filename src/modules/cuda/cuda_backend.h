@@ -2,6 +2,7 @@
 // weights are, bounds beside them on the host. docs/parity.md says what is assumed of the hardware.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -11,5 +12,8 @@ namespace tenon {
 
 /// nullptr, and `why`, where there is no module or no GPU. Throws SystemError where the GPU fails.
 std::unique_ptr<Backend> open_cuda_backend(std::string& why);
+
+/// The module that it would open, untried; empty: there is none.
+std::filesystem::path find_cuda_module();
 
 }  // namespace tenon

@@ -11,6 +11,7 @@
 
 #include "base/diagnostics.h"
 #include "base/own_folder.h"
+#include "modules/cuda/cuda_backend.h"
 
 namespace tenon {
 namespace {
@@ -49,13 +50,18 @@ std::string version(std::int64_t number, std::int64_t unit, std::int64_t part) {
 
 }  // namespace
 
-std::unique_ptr<CudaModule> CudaModule::open(std::string& why) {
+std::filesystem::path find_cuda_module() {
   const auto paths = candidates();
-  if (paths.empty()) {
+  return paths.empty() ? std::filesystem::path() : paths.front();
+}
+
+std::unique_ptr<CudaModule> CudaModule::open(std::string& why) {
+  const std::filesystem::path path = find_cuda_module();
+  if (path.empty()) {
     why = fmt::format("there is no CUDA module ({}) beside the program", kFile);
     return nullptr;
   }
-  const tenon_cuda_table* const table = table_of(paths.front(), why);
+  const tenon_cuda_table* const table = table_of(path, why);
   if (table == nullptr) return nullptr;
   tenon_context* context = nullptr;
   std::array<char, 512> message{};

@@ -14,6 +14,7 @@
 #include "report/batch_html.h"
 #include "report/batch_report.h"
 #include "report/html_text.h"
+#include "report/parity_html.h"
 #include "report/parity_report.h"
 #include "tasks/batch_file.h"
 

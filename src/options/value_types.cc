@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "base/text.h"
@@ -58,6 +59,13 @@ std::optional<ByteSize> parse_byte_size(std::string_view text) {
   return ByteSize{std::string(text), *bytes};
 }
 
+std::string to_string(RelativeBound bound) {
+  const double power = std::log2(bound.value);
+  if (bound.value > 0 && power == std::floor(power) && power < 0) return fmt::format("2^{}", power);
+  const double digits = std::pow(10, 2 - std::floor(std::log10(bound.value)));
+  return fmt::format("{:.3g}", std::ceil(bound.value * digits) / digits);
+}
+
 ReadResult read_value(std::string_view text, const Bounds&, bool& out) {
   if (text != "true" && text != "false")
     return Mistake{fmt::format("'{}' is neither true nor false", text), ""};
@@ -92,6 +100,21 @@ ReadResult read_value(std::string_view text, const Bounds&, std::optional<ByteSi
                    "Write a number and a unit without a space: 5GB, 500MB, 2GiB."};
   }
   out = size;
+  return std::nullopt;
+}
+
+ReadResult read_value(std::string_view text, const Bounds&, std::optional<RelativeBound>& out) {
+  const bool power = text.starts_with("2^-");
+  const std::string_view digits = power ? text.substr(3) : text;
+  double number = 0;
+  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool is_number = failed == std::errc() && end == digits.data() + digits.size();
+  if (power) number = std::exp2(-number);
+  if (!is_number || !(number > 0 && number < 1)) {
+    return Mistake{fmt::format("'{}' is no part of a number", text),
+                   "Write a power of two or a decimal below 1: 2^-8, 0.004."};
+  }
+  out = RelativeBound{number};
   return std::nullopt;
 }
 
@@ -131,6 +154,9 @@ std::vector<std::string> texts_of(HashKind value) {
 }
 std::vector<std::string> texts_of(const std::optional<ByteSize>& value) {
   return value ? std::vector<std::string>{value->text} : std::vector<std::string>{};
+}
+std::vector<std::string> texts_of(const std::optional<RelativeBound>& value) {
+  return value ? std::vector<std::string>{fmt::format("{}", value->value)} : std::vector<std::string>{};
 }
 std::vector<std::string> texts_of(const LayoutAssumption& value) {
   return {fmt::format("{}={}", value.glob, name_of(value.is_fused ? Layout::kFused : Layout::kOriginal))};

@@ -37,6 +37,16 @@ struct ByteSize {
 /// Nothing where the text is no size, or none at all.
 std::optional<ByteSize> parse_byte_size(std::string_view text);
 
+/// How far a number may be from what it was, as a part of it: "2^-8", "0.004".
+struct RelativeBound {
+  bool operator==(const RelativeBound&) const = default;
+
+  double value = 0;
+};
+
+/// A power of two as one; else three digits, rounded up so that what is said is enough.
+std::string to_string(RelativeBound bound);
+
 /// A layout that the user declares for keys whose dimensions cannot tell.
 struct LayoutAssumption {
   bool operator==(const LayoutAssumption&) const = default;
@@ -68,6 +78,7 @@ ReadResult read_value(std::string_view text, const Bounds& bounds, std::string& 
 ReadResult read_value(std::string_view text, const Bounds& bounds, Layout& out);
 ReadResult read_value(std::string_view text, const Bounds& bounds, HashKind& out);
 ReadResult read_value(std::string_view text, const Bounds& bounds, std::optional<ByteSize>& out);
+ReadResult read_value(std::string_view text, const Bounds& bounds, std::optional<RelativeBound>& out);
 ReadResult read_value(std::string_view text, const Bounds& bounds, LayoutAssumption& out);
 template <typename T>
 ReadResult read_value(std::string_view text, const Bounds& bounds, std::vector<T>& out) {
@@ -86,6 +97,7 @@ std::vector<std::string> texts_of(const std::string& value);
 std::vector<std::string> texts_of(Layout value);
 std::vector<std::string> texts_of(HashKind value);
 std::vector<std::string> texts_of(const std::optional<ByteSize>& value);
+std::vector<std::string> texts_of(const std::optional<RelativeBound>& value);
 std::vector<std::string> texts_of(const LayoutAssumption& value);
 template <typename T>
 std::vector<std::string> texts_of(const std::vector<T>& values) {

@@ -15,6 +15,16 @@
 
 namespace tenon {
 
+/// What numbers lose on their way through operations.
+struct Loss {
+  // empty: they come back as they were
+  std::string why;
+  // how far they are off, where that is known
+  std::optional<Law> law;
+  // an operation after this one has taken it into its own
+  bool covered = false;
+};
+
 class ChangedValues {
  public:
   /// `returns`: the conversion goes back by a manifest. The first two outlive it.
@@ -41,6 +51,10 @@ class ChangedValues {
  private:
   std::optional<std::uint32_t> source_of(const View& view) const;
   bool keeps_codes(const Derivation& derivation) const;
+  /// Of an operation that rounds: how far numbers are off by it and by those before it, which it covers.
+  Loss loss_of(const Derivation& derivation, const WayBackOfValues& way, std::vector<Loss>& before) const;
+  void accept_or_refuse(const Derivation& derivation, const Loss& loss, Plan& plan,
+                        Diagnostics& diagnostics) const;
   void keep_roles(const Derivation& derivation, const std::vector<std::string>& roles,
                   Diagnostics& diagnostics);
   void require_scales(const Derivation& derivation, const ScaleRange& range, Plan& plan) const;

@@ -291,6 +291,12 @@ struct FieldsOf<PlanDocument> {
             },
             "Of an adapter: changes to adapter_config.json"),
         field<PlanDocument>(
+            "within",
+            [](const PlanDocument& i) {
+              return i.plan.within.empty() ? std::nullopt : std::optional(i.plan.within);
+            },
+            "With --within: how far numbers come back from themselves, to how many weights"),
+        field<PlanDocument>(
             "notes",
             [](const PlanDocument& i) {
               std::vector<std::string> notes;

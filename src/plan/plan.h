@@ -107,6 +107,8 @@ struct Plan {
   RememberedNames names;
   /// accepted as such: the way back is not proven
   bool one_way = false;
+  /// accepted by --within: how far numbers are from themselves when they come back, and how many weights
+  std::map<std::string, std::size_t> within;
   /// source keys that keep their new name on the way back
   std::vector<std::string> forward_only;
   std::vector<ConfigEdit> config_edits;

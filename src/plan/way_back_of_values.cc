@@ -62,12 +62,6 @@ bool widens(DType from, DType to) {
   return x.precision <= y.precision && x.least >= y.least && x.largest <= y.largest;
 }
 
-// Half of a unit in the last place, relative to the number.
-int unit_of(DType dtype) {
-  const auto coding = coding_of(dtype);
-  return coding ? range_of(*coding).precision : 0;
-}
-
 WayBackOfValues way_back_of_each(const Derivation& d) {
   const std::string& name = d.step->value().name;
   const View& from = d.inputs.begin()->second;
@@ -76,14 +70,14 @@ WayBackOfValues way_back_of_each(const Derivation& d) {
     if (from.dtype == to.dtype || widens(from.dtype, to.dtype)) return {};
     return {false,
             {},
-            fmt::format("{} to {} rounds: numbers come back within 2^-{} of themselves", name_of(from.dtype),
-                        name_of(to.dtype), unit_of(to.dtype)),
+            fmt::format("{} to {} rounds", name_of(from.dtype), name_of(to.dtype)),
+            law_of_cast(d),
             {}};
   }
   if (name == "UnpackInts" || name == "PackInts") return {};
   if (name == "Reciprocal" || name == "ConvertFP8LinearScale")
-    return {true, {d.inputs.begin()->first}, "", {}};
-  return {false, {}, fmt::format("what it rounds off in {} does not come back", name_of(to.dtype)), {}};
+    return {true, {d.inputs.begin()->first}, "", {}, {}};
+  return {false, {}, fmt::format("what it rounds off in {} does not come back", name_of(to.dtype)), {}, {}};
 }
 
 struct ScaleBounds {
@@ -238,7 +232,7 @@ WayBackOfValues way_back_of(const Derivation& derivation) {
     case ValueKind::kDecode:
       return way_back_of_codes(derivation);
     case ValueKind::kEncode:
-      return {false, {}, "numbers are rounded to codes: they come back as what the codes say", {}};
+      return {false, {}, "numbers are rounded to codes", law_of_codes(derivation), {}};
     case ValueKind::kRecode:
       return way_back_of_words(derivation);
   }

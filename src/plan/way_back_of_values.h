@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/laws.h"
 #include "rules/operations/value_scope.h"
 
 namespace tenon {
@@ -24,8 +25,9 @@ struct WayBackOfValues {
   bool exact = true;
   // roles that the way back needs
   std::vector<std::string> kept;
-  // where it is not exact: what is known instead
-  std::string law;
+  // where it is not exact: why, and how far numbers are off, where that is known
+  std::string lossy;
+  std::optional<Law> law;
   // what must hold of the scales; where it does not, the codes themselves have to be kept
   std::optional<ScaleRange> range;
 };

@@ -45,12 +45,7 @@ std::string row(std::size_t number, const JobReport& job, const JobLinks& links)
 
 std::string batch_html(const BatchReport& report, const std::vector<JobLinks>& links,
                        const ReportOrigin& origin) {
-  std::string out = fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-      "content=\"width=device-width, initial-scale=1\">\n<title>Batch "
-      "{}</title>\n<style>{}</style>\n</head>\n"
-      "<body>\n",
-      html_text(report.file), parity_style());
+  std::string out = html_head("Batch " + report.file);
   out += headline(report);
   out += fmt::format("<p class=\"quiet\"><span class=\"path\">{}</span></p>\n", html_text(report.file));
   out +=

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "report/parity_html.h"
+#include "report/html_text.h"
 #include "tasks/batch.h"
 
 namespace tenon {

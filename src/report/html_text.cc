@@ -1,6 +1,7 @@
 #include "report/html_text.h"
 
 #include <fmt/chrono.h>
+#include <fmt/format.h>
 
 #include <charconv>
 #include <cstdlib>
@@ -34,6 +35,14 @@ std::string report_date() {
     std::from_chars(text.data(), text.data() + text.size(), now);
   }
   return fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(now));
+}
+
+std::string html_head(std::string_view title) {
+  return fmt::format(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+      "content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n<style>{}</style>\n</head>\n"
+      "<body>\n",
+      html_text(title), page_style());
 }
 
 }  // namespace tenon

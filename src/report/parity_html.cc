@@ -289,12 +289,8 @@ std::string provenance(const ParitySubject& subject, const ParityResult& result,
 
 std::string parity_html(const ParitySubject& subject, const ParityResult& result,
                         const ReportOrigin& origin) {
-  std::string out = fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-      "content=\"width=device-width, initial-scale=1\">\n<title>{} - parity of "
-      "{}</title>\n<style>{}</style>\n</head>\n"
-      "<body>\n",
-      result.holds() ? "Holds" : "Fails", html_text(subject.original), parity_style());
+  std::string out =
+      html_head(fmt::format("{} - parity of {}", result.holds() ? "Holds" : "Fails", subject.original));
   out += verdict(subject, result);
   if (!result.modules.empty()) {
     out += overview(result) + heat_map(result) + worst_element(result) + histograms(result) + speed(result) +

@@ -171,6 +171,9 @@ std::string claim_text(const Plan& plan) {
                            "legacy names that do not come back (forward only)"));
   }
   if (loses(plan)) lost.emplace_back("what is cut off and not zero");
+  for (const auto& [law, count] : plan.within)
+    lost.push_back(
+        fmt::format("the numbers of {}, which come back {}", counted(count, "weight", "weights"), law));
   const std::size_t remembered = plan.names.kept.size() + plan.names.made.size();
   std::string out =
       "proven: every tensor is accounted for, and the way back gives the source's names, shapes and elements";

@@ -9,6 +9,7 @@
 #include "plan/dump_plan.h"
 #include "report/batch_report.h"
 #include "report/conversion_report.h"
+#include "report/damage_report.h"
 #include "report/diagnostics_json.h"
 #include "report/diff_report.h"
 #include "report/doctor_report.h"
@@ -68,6 +69,7 @@ This page is made by `tenon schema`; a test compares the two.
 
 std::vector<DocumentSchema> document_schemas() {
   return {{"convert", with_warnings(conversion_schema())},
+          {"convert report", damage_schema()},
           {"plan", with_warnings(plan_schema())},
           {"explain", with_warnings(explain_schema())},
           {"inspect", with_warnings(inspect_schema())},

@@ -71,6 +71,11 @@ def main():
         assert check("parity check", "parity", "--check", "proof/report.json", "--json")["modules"]
         assert check("parity check", "parity", "--check", "proof/report.json", "other", "--json", status=(1,))["checkpoints"][0]["findings"]
 
+        run("convert", "moe", "coded", "--quantize", "fp8-channel", "--within", "0.08", "--no-sync", "--report", "lost", "--json")
+        report = json.loads(Path("lost/report.json").read_text())
+        errors = [f"{e.json_path}: {e.message}" for e in validator_of("convert report").iter_errors(report)]
+        assert report["tensors"] and not errors, errors[:5]
+
         # Errors are documents too, whatever finds them.
         for arguments in (("convert", "absent", "out", "--json"), ("convert", "moe", "out", "--json", "--threads", "many"),
                           ("plan", "fused", "--json"), ("diff", "moe", "--json"), ("rules", "show", "mixtrl", "--json")):

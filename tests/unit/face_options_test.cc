@@ -66,14 +66,14 @@ std::vector<const Option*> face_options(std::string_view command) {
 
 std::string cpp_type(const Option& option) {
   const std::string& type = spelled().at(option.name).type;
-  if (type == "std::optional<ByteSize>") return "std::string";
+  if (type.starts_with("std::optional<")) return "std::string";
   if (type == "std::vector<LayoutAssumption>") return "std::vector<std::string>";
   return type;
 }
 
 std::string cpp_default(const Option& option) {
   const auto& [type, fallback] = spelled().at(option.name);
-  return fallback == "{}" || type == "std::optional<ByteSize>" ? "" : " = " + fallback;
+  return fallback == "{}" || type.starts_with("std::optional<") ? "" : " = " + fallback;
 }
 
 // The words of the command line in those of an interface.
@@ -139,6 +139,7 @@ std::string python_type(const Option& option) {
   }
   if (type == "bool") return "bool";
   if (option.name == "max_shard_size") return "str | int | None";
+  if (option.name == "within") return "str | float | None";
   if (type == "std::string") return option.completes == Completes::kNothing ? "str" : "Path | None";
   if (type == "std::vector<std::string>")
     return option.name == "rules" ? "str | Path | Sequence[str | Path]" : "str | Sequence[str]";
@@ -148,7 +149,7 @@ std::string python_type(const Option& option) {
 std::string python_default(const Option& option) {
   const std::string type = cpp_type(option);
   const std::string& fallback = spelled().at(option.name).fallback;
-  if (option.name == "max_shard_size") return "None";
+  if (option.name == "max_shard_size" || option.name == "within") return "None";
   if (type == "bool") return fallback == "true" ? "True" : "False";
   if (type == "Layout") return "\"fused\"";
   if (type == "HashKind") return "\"xxh3\"";

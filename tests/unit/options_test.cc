@@ -24,7 +24,7 @@ std::string another_value(const Option& option) {
   for (const auto& choice : option.all_choices()) {
     if (now.empty() || choice != now.front()) return std::string(choice);
   }
-  for (const char* text : {"7", "7GB", "*.w=fused", "some"}) {
+  for (const char* text : {"7", "7GB", "0.25", "*.w=fused", "some"}) {
     Options options;
     if (!option.read(options, text) && !option.member.is_default(options)) return text;
   }
@@ -74,6 +74,25 @@ TEST_CASE("every value is written as it is read") {
     Options copy;
     option.member.copy(options, copy);
     CHECK(option.member.texts(copy) == std::vector<std::string>{text});
+  }
+}
+
+TEST_CASE("a bound is a power of two or a decimal, and what is said of one is enough") {
+  std::optional<RelativeBound> bound;
+  REQUIRE_FALSE(read_value("2^-8", {}, bound));
+  CHECK(bound->value == 0x1p-8);
+  REQUIRE_FALSE(read_value("0.004", {}, bound));
+  CHECK(bound->value == 0.004);
+  for (const char* text :
+       {"", "0", "1", "2", "-0.5", "2^-0", "2^-9999", "2^8", "2^-", "0.5x", "nan", "much"}) {
+    INFO(text);
+    CHECK(read_value(text, {}, bound));
+  }
+  CHECK(to_string(RelativeBound{0x1p-8}) == "2^-8");
+  for (const double value : {0.0667, 0.06671, 0.004, 0.9, 1e-7, 0.12345}) {
+    REQUIRE_FALSE(read_value(to_string(RelativeBound{value}), {}, bound));
+    CHECK(bound->value >= value);
+    CHECK(bound->value < 1.01 * value);
   }
 }
 

@@ -1,8 +1,8 @@
-#include "report/parity_html.h"
+#include "report/html_text.h"
 
 namespace tenon {
 
-std::string_view parity_style() {
+std::string_view page_style() {
   return R"(
 :root { color-scheme: light dark; --ground: #fcfcfa; --ink: #1c2024; --quiet: #5d666f; --line: #d9dcdf; --panel: #f1f2f0;
   --good: #14683b; --bad: #b3261e; --one: #2b5f9e; --other: #b06a12; }

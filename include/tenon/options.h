@@ -72,6 +72,8 @@ struct ConvertOptions {
   std::vector<std::string> keep;
   /// Keep the codes of these weights beside their numbers, for the way back
   std::vector<std::string> keep_codes;
+  /// Accept numbers that come back within this part of themselves: 2^-8, 0.004
+  std::string within;
   /// Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed
   std::string quantize;
   /// Of --quantize: modules that stay as they are
@@ -122,6 +124,8 @@ struct PlanOptions {
   std::vector<std::string> keep;
   /// Keep the codes of these weights beside their numbers, for the way back
   std::vector<std::string> keep_codes;
+  /// Accept numbers that come back within this part of themselves: 2^-8, 0.004
+  std::string within;
   /// Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed
   std::string quantize;
   /// Of --quantize: modules that stay as they are

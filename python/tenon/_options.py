@@ -65,6 +65,8 @@ class ConvertOptions(TypedDict, total=False):
     """Of --dtype: tensors that keep their dtype (default: ())."""
     keep_codes: str | Sequence[str]
     """Keep the codes of these weights beside their numbers, for the way back (default: ())."""
+    within: str | float | None
+    """Accept numbers that come back within this part of themselves: 2^-8, 0.004 (default: None)."""
     quantize: Literal["fp8-block", "fp8-channel", "mxfp4", "nvfp4", "int4-g128", "packed"] | None
     """Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed (default: None)."""
     ignore: str | Sequence[str]
@@ -114,6 +116,8 @@ class PlanOptions(TypedDict, total=False):
     """Of --dtype: tensors that keep their dtype (default: ())."""
     keep_codes: str | Sequence[str]
     """Keep the codes of these weights beside their numbers, for the way back (default: ())."""
+    within: str | float | None
+    """Accept numbers that come back within this part of themselves: 2^-8, 0.004 (default: None)."""
     quantize: Literal["fp8-block", "fp8-channel", "mxfp4", "nvfp4", "int4-g128", "packed"] | None
     """Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed (default: None)."""
     ignore: str | Sequence[str]
@@ -253,6 +257,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "dtype": None,
         "keep": (),
         "keep_codes": (),
+        "within": None,
         "quantize": None,
         "ignore": (),
         "threads": 0,
@@ -278,6 +283,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "dtype": None,
         "keep": (),
         "keep_codes": (),
+        "within": None,
         "quantize": None,
         "ignore": (),
     },
@@ -367,6 +373,7 @@ ABOUT: dict[str, dict[str, str]] = {
         "dtype": "Decode coded weights, and cast the rest, to bf16, fp16 or fp32",
         "keep": "Of --dtype: tensors that keep their dtype",
         "keep_codes": "Keep the codes of these weights beside their numbers, for the way back",
+        "within": "Accept numbers that come back within this part of themselves: 2^-8, 0.004",
         "quantize": "Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed",
         "ignore": "Of --quantize: modules that stay as they are",
         "threads": "How many threads (default, and 0: as many as the machine has)",
@@ -392,6 +399,7 @@ ABOUT: dict[str, dict[str, str]] = {
         "dtype": "Decode coded weights, and cast the rest, to bf16, fp16 or fp32",
         "keep": "Of --dtype: tensors that keep their dtype",
         "keep_codes": "Keep the codes of these weights beside their numbers, for the way back",
+        "within": "Accept numbers that come back within this part of themselves: 2^-8, 0.004",
         "quantize": "Code the weights of linear layers: fp8-block, fp8-channel, mxfp4, nvfp4, int4-g128, packed",
         "ignore": "Of --quantize: modules that stay as they are",
     },

@@ -123,8 +123,13 @@ class PlanBuilder {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       auto companion = companion_of(inputs[i].key);
       if (!companion) companion = stacked_companion_of(inputs[i].key);
-      if (conversion.converter_of[i] >= 0 && companion && companion->kind != CompanionKind::kWeight)
-        ++taken[conversion.converter_of[i]][companion->suffix];
+      const int converter = conversion.converter_of[i];
+      if (converter < 0 || !companion || companion->kind == CompanionKind::kWeight) continue;
+      const auto& patterns = plan_.transforms[static_cast<std::size_t>(converter)].source_patterns;
+      const bool named = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return pattern.find(companion->suffix) != std::string::npos;
+      });
+      if (!named) ++taken[converter][companion->suffix];
     }
     for (const auto& [converter, suffixes] : taken) {
       std::vector<std::string> texts;

@@ -39,9 +39,7 @@ Conversion ChangedValues::positions(const std::vector<NamedView>& inputs, const 
 
 void ChangedValues::judge(Plan& plan, Diagnostics& diagnostics) {
   if (returns_) return;  // accepted on the way here
-  std::vector<Loss> losses;
   for (const Derivation& d : proof_.derivations) {
-    Loss& loss = losses.emplace_back();
     if (!d.undone) continue;
     WayBackOfValues way = way_back_of(d);
     if (d.step->value().kind == ValueKind::kDecode && keeps_codes(d)) {
@@ -50,55 +48,27 @@ void ChangedValues::judge(Plan& plan, Diagnostics& diagnostics) {
     }
     keep_roles(d, way.kept, diagnostics);
     if (way.range) require_scales(d, *way.range, plan);
-    if (!way.exact) loss = loss_of(d, way, losses);
-  }
-  for (std::size_t i = 0; i < losses.size(); ++i) {
-    if (!losses[i].why.empty() && !losses[i].covered)
-      accept_or_refuse(proof_.derivations[i], losses[i], plan, diagnostics);
+    if (!way.exact) accept_or_refuse(d, way, plan, diagnostics);
   }
 }
 
-// What comes back inexactly is no longer what an operation before this one made, so that its own way back
-// rounds once more. Of casts to fewer bits it does not: going back they widen.
-Loss ChangedValues::loss_of(const Derivation& derivation, const WayBackOfValues& way,
-                            std::vector<Loss>& before) const {
-  Loss out{way.lossy, way.law, false};
-  std::set<std::size_t> makers;
-  for (const auto& [role, view] : derivation.inputs) {
-    for (const Piece& piece : view.pieces) {
-      const auto found = proof_.made_by.find(piece.source);
-      if (found != proof_.made_by.end()) makers.insert(found->second);
-    }
-  }
-  std::optional<Law> worst;
-  for (const std::size_t maker : makers) {
-    Loss& loss = before[maker];
-    loss.covered = true;
-    const bool widens_again = proof_.derivations[maker].step->value().kind == ValueKind::kEach && loss.law;
-    if (!widens_again) out.law.reset();
-    if (widens_again && (!worst || worst->bound() < loss.law->bound())) worst = loss.law;
-  }
-  if (out.law && worst) out.law = compose(*worst, *out.law);
-  return out;
-}
-
-void ChangedValues::accept_or_refuse(const Derivation& derivation, const Loss& loss, Plan& plan,
+void ChangedValues::accept_or_refuse(const Derivation& derivation, const WayBackOfValues& way, Plan& plan,
                                      Diagnostics& diagnostics) const {
   // No --within says more.
   constexpr double kMost = 0.999;
-  const bool can_be_asked_for = loss.law && loss.law->bound() < kMost;
-  if (can_be_asked_for && options_.within && loss.law->bound() <= options_.within->value) {
-    ++plan.within[to_string(*loss.law)];
+  const bool can_be_asked_for = way.law && way.law->bound() < kMost;
+  if (can_be_asked_for && options_.within && way.law->bound() <= options_.within->value) {
+    ++plan.within[to_string(*way.law)];
     return;
   }
   const auto first = source_of(derivation.inputs.begin()->second);
   const std::string what =
-      loss.law ? fmt::format("{}: numbers come back {}", loss.why, to_string(*loss.law)) : loss.why;
+      way.law ? fmt::format("{}: numbers come back {}", way.lossy, to_string(*way.law)) : way.lossy;
   const std::string hint = can_be_asked_for
                                ? fmt::format(
                                      "Accept it with --within {} (the way back is proven but for that), "
                                      "or with --one-way.",
-                                     to_string(RelativeBound{loss.law->bound()}))
+                                     to_string(RelativeBound{way.law->bound()}))
                                : "Accept it with --one-way.";
   diagnostics.add_once(what, {Severity::kError,
                               "value-lossy"_id,

@@ -15,16 +15,6 @@
 
 namespace tenon {
 
-/// What numbers lose on their way through operations.
-struct Loss {
-  // empty: they come back as they were
-  std::string why;
-  // how far they are off, where that is known
-  std::optional<Law> law;
-  // an operation after this one has taken it into its own
-  bool covered = false;
-};
-
 class ChangedValues {
  public:
   /// `returns`: the conversion goes back by a manifest. The first two outlive it.
@@ -51,9 +41,8 @@ class ChangedValues {
  private:
   std::optional<std::uint32_t> source_of(const View& view) const;
   bool keeps_codes(const Derivation& derivation) const;
-  /// Of an operation that rounds: how far numbers are off by it and by those before it, which it covers.
-  Loss loss_of(const Derivation& derivation, const WayBackOfValues& way, std::vector<Loss>& before) const;
-  void accept_or_refuse(const Derivation& derivation, const Loss& loss, Plan& plan,
+  /// Of an operation that rounds: is what it loses accepted?
+  void accept_or_refuse(const Derivation& derivation, const WayBackOfValues& way, Plan& plan,
                         Diagnostics& diagnostics) const;
   void keep_roles(const Derivation& derivation, const std::vector<std::string>& roles,
                   Diagnostics& diagnostics);

@@ -290,6 +290,7 @@ class Converter {
         return;
       }
       const std::size_t target = entry.is_target || paired ? entry.pattern : 0;
+      if (!has_number_for_each_star(group, target, entry.index)) return;
       std::string key = key_made(group, target, entry.index);
       View& view = entry.views.front();
       if (request_.known.scalars.contains(key) && view.shape == Shape{1}) view = reshape(std::move(view), {});
@@ -301,13 +302,25 @@ class Converter {
     }
   }
 
+  // Two lists that were taken apart once would come out along a diagonal.
+  bool has_number_for_each_star(const KeyGroup& group, std::size_t target,
+                                const std::vector<std::int64_t>& index) {
+    const std::string text = rewriter_of(group).target_text(target, group.capture);
+    const auto stars = static_cast<std::size_t>(std::count(text.begin(), text.end(), '*'));
+    if (index.empty() || stars <= index.size()) return true;
+    errors_.fail("operation-arity"_id, group,
+                 fmt::format("'{}' has {} stars, and its operations take {} apart", text, stars,
+                             index.size() == 1 ? "one list" : fmt::format("{} lists", index.size())),
+                 "A SplitModulelist for each star.");
+    return false;
+  }
+
   // The key of what is made for a target.
   std::string key_made(const KeyGroup& group, std::size_t target, const std::vector<std::int64_t>& index) {
     std::string text = rewriter_of(group).target_text(target, group.capture);
-    // One number stands for every star, several for one each.
-    for (std::size_t i = 0, star = text.find('*'); star != std::string::npos && !index.empty();
+    for (std::size_t i = 0, star = text.find('*'); star != std::string::npos && i < index.size();
          star = text.find('*'), ++i) {
-      text.replace(star, 1, std::to_string(index[std::min(i, index.size() - 1)]));
+      text.replace(star, 1, std::to_string(index[i]));
     }
     std::string key = group.key;
     key.replace(group.at, group.length, text);

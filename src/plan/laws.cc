@@ -142,13 +142,6 @@ std::optional<Law> law_of_codes(const Derivation& derivation) {
   return LawOf(derivation).of_codes();
 }
 
-Law compose(const Law& first, const Law& second) {
-  return {(1 + first.relative) * (1 + second.relative) - 1,
-          first.of_largest + second.of_largest * (1 + first.relative + first.of_largest) +
-              first.of_largest * second.relative,
-          first.tiny * (1 + second.relative + second.of_largest) + second.tiny};
-}
-
 std::string to_string(const Law& law) {
   const std::string relative = to_string(RelativeBound{law.relative});
   if (law.of_largest == 0) return fmt::format("within {} of themselves", relative);

@@ -25,9 +25,6 @@ struct Law {
 std::optional<Law> law_of_cast(const Derivation& derivation);
 std::optional<Law> law_of_codes(const Derivation& derivation);
 
-/// First one, then the other; the first one's block is no larger than the second one's.
-Law compose(const Law& first, const Law& second);
-
 /// "within 2^-8 of themselves", "within 0.0625 of themselves and 0.01 of their block's largest".
 std::string to_string(const Law& law);
 

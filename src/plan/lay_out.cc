@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/text.h"
 #include "checkpoint/header.h"
 #include "checkpoint/header_reader.h"
 #include "checkpoint/index.h"

@@ -198,8 +198,14 @@ class RuleFileParser {
     if (set.IsDefined() && !set.IsMap())
       reader.error("rules-malformed"_id, set, "'set' maps dotted paths of config.json to values");
     if (set.IsDefined() && set.IsMap()) {
-      for (const auto& entry : set)
-        file_.config_changes.push_back({entry.first.Scalar(), json_of(entry.second)});
+      for (const auto& entry : set) {
+        nlohmann::ordered_json value = json_of(entry.second);
+        if (value.dump().find("${") != std::string::npos)
+          reader.error("rules-malformed"_id, entry.second,
+                       fmt::format("'set' takes values as they are: no expression is evaluated in '{}'",
+                                   entry.first.Scalar()));
+        file_.config_changes.push_back({entry.first.Scalar(), std::move(value)});
+      }
     }
     for (const auto& path : reader.texts("remove")) file_.config_changes.push_back({path, std::nullopt});
     reader.finish();

@@ -185,6 +185,10 @@ class CudaBackend : public Backend {
 
 }  // namespace
 
+std::filesystem::path find_cuda_module() {
+  return CudaModule::find();
+}
+
 std::unique_ptr<Backend> open_cuda_backend(std::string& why) {
   auto module = CudaModule::open(why);
   return module == nullptr ? nullptr : std::make_unique<CudaBackend>(std::move(module));

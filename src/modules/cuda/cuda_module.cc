@@ -11,7 +11,6 @@
 
 #include "base/diagnostics.h"
 #include "base/own_folder.h"
-#include "modules/cuda/cuda_backend.h"
 
 namespace tenon {
 namespace {
@@ -50,13 +49,13 @@ std::string version(std::int64_t number, std::int64_t unit, std::int64_t part) {
 
 }  // namespace
 
-std::filesystem::path find_cuda_module() {
+std::filesystem::path CudaModule::find() {
   const auto paths = candidates();
   return paths.empty() ? std::filesystem::path() : paths.front();
 }
 
 std::unique_ptr<CudaModule> CudaModule::open(std::string& why) {
-  const std::filesystem::path path = find_cuda_module();
+  const std::filesystem::path path = find();
   if (path.empty()) {
     why = fmt::format("there is no CUDA module ({}) beside the program", kFile);
     return nullptr;

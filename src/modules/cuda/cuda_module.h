@@ -1,6 +1,7 @@
 // The CUDA module (kernels/backend.h), opened at run time: the program needs no CUDA to start.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,8 @@ class CudaModule {
   /// kernels/ (a build folder). nullptr, and `why` says what is missing, where there is no module that opens
   /// or no GPU.
   static std::unique_ptr<CudaModule> open(std::string& why);
+  /// The file that open() would try; empty: there is none.
+  static std::filesystem::path find();
   ~CudaModule();
   CudaModule(const CudaModule&) = delete;
   CudaModule& operator=(const CudaModule&) = delete;

@@ -68,7 +68,9 @@ class Resolver {
       : k_(k), role_(role), out_(out) {
     for (const Piece& piece : view.pieces) {
       if (is_computed(piece))
-        refuse("shape", role, "what another operation computes is read: there is room for one at a time");
+        refuse("parameter", role,
+               "it reads what another operation computes, and a converter computes once: one operation of a "
+               "converter changes values");
       if (is_zero(piece)) refuse("shape", role, "padding takes no part in it");
       parts_.push_back(in_bits(piece, bits_of(view.dtype)));
     }

@@ -14,5 +14,8 @@ export ASAN_OPTIONS=quarantine_size_mb=32:malloc_context_size=5:detect_stack_use
 export UBSAN_OPTIONS=print_stacktrace=1:${UBSAN_OPTIONS:-}
 cd "$folder"
 # Its own status for a finding is 77, which meson takes for a skipped test.
-exec "$program" -error_exitcode=1 -timeout_exitcode=1 -max_total_time="${FUZZ_SECONDS:-15}" -timeout="${FUZZ_TIMEOUT:-20}" -rss_limit_mb=1024 -malloc_limit_mb=256 \
+# Without FUZZ_SECONDS, as every change is tested, the same inputs in the same order: what fails is the change's. tools/fuzz looks further.
+seed=()
+[ -n "${FUZZ_SECONDS:-}" ] || seed=(-seed=20261127)
+exec "$program" "${seed[@]}" -error_exitcode=1 -timeout_exitcode=1 -max_total_time="${FUZZ_SECONDS:-15}" -timeout="${FUZZ_TIMEOUT:-20}" -rss_limit_mb=1024 -malloc_limit_mb=256 \
   -dict="$here/$dictionary" -artifact_prefix="$folder/findings/" -print_final_stats=1 "$folder/corpus" "$folder/seeds"

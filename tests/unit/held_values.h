@@ -28,7 +28,7 @@ using HeldByRole = std::map<std::string, Held>;
 template <typename T>
 Held held(DType dtype, Shape shape, const std::vector<T>& values) {
   Held out{dtype, std::move(shape), Bytes(values.size() * sizeof(T))};
-  std::memcpy(out.bytes.data(), values.data(), out.bytes.size());
+  if (!values.empty()) std::memcpy(out.bytes.data(), values.data(), out.bytes.size());
   return out;
 }
 

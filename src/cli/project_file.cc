@@ -4,6 +4,7 @@
 #include <set>
 
 #include "checkpoint/file.h"
+#include "checkpoint/manifest.h"
 #include "rules/language/yaml_reader.h"
 
 namespace tenon {
@@ -17,6 +18,18 @@ constexpr const char* kProjectFile = "tenon.yaml";
 bool may_be_in_project(const Option& option) {
   return option.group != Group::kGeneral && option.name != "json" && option.name != "check" &&
          option.name != "update";
+}
+
+bool was_converted(const std::string& folder) {
+  std::error_code ignored;
+  return !folder.empty() && fs::exists(fs::path(folder) / kManifestName, ignored);
+}
+
+// A folder's manifest says how it was made, for the way back, for verify and for adapters of it: what a
+// project asks for is about what is made next.
+bool goes_by_manifest(const std::string& command, const Options& options) {
+  if (command == "verify") return was_converted(options.folder);
+  return (options.to == Layout::kOriginal && was_converted(options.source)) || was_converted(options.base);
 }
 
 // Commands whose options a project may have.
@@ -44,7 +57,8 @@ class ProjectReader {
         command_(std::move(command)),
         given_(given),
         options_(options),
-        diagnostics_(diagnostics) {}
+        diagnostics_(diagnostics),
+        goes_by_manifest_(goes_by_manifest(command_, options)) {}
 
   std::vector<std::string> run() {
     if (diagnostics_.has_errors() || yaml_.root().IsNull()) return {};
@@ -106,6 +120,8 @@ class ProjectReader {
       return std::find(names.begin(), names.end(), name) != names.end();
     };
     if (!applies || has(given_) || has(used_)) return;
+    const bool says_how = option.affects == Affects::kPlan || option.group == Group::kRules;
+    if (goes_by_manifest_ && says_how && name != "rules_dir") return;
     option.member.copy(read, options_);
     used_.push_back(name);
   }
@@ -124,6 +140,7 @@ class ProjectReader {
   const std::vector<std::string>& given_;
   Options& options_;
   Diagnostics& diagnostics_;
+  bool goes_by_manifest_;
   std::vector<std::string> used_;
 };
 

@@ -61,3 +61,22 @@ expect_text err 'tenon.yaml:1:'
 printf 'overwite: true\n' >../../tenon.yaml
 expect_status 2 tenon plan ../../../moe
 expect_text err overwrite
+
+# A converted folder's manifest says how it was made: what the project asks for is about what is made next.
+cd "$scratch"
+mkdir -p habits
+cat >habits/tenon.yaml <<'YAML'
+fuse: [qkv]
+max_shard_size: 200kB
+dtype: fp32
+YAML
+expect_status 0 tenon convert moe moe-fused
+cd habits
+expect_status 0 tenon convert ../moe-fused ../moe-back --to original
+(cd ../moe && sha256sum -- *) >before
+(cd ../moe-back && sha256sum -- * | grep -v tenon-manifest.json) >after
+expect_same_file before after
+expect_status 0 tenon verify ../moe-fused --against ../moe
+expect_status 0 tenon convert ../moe ../moe-joined --one-way
+expect_status 0 tenon inspect ../moe-joined
+expect_text out qkv_proj
